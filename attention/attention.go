@@ -1,0 +1,91 @@
+// Package attention computes scaled dot-product attention over a View: the
+// keys and values that a cache chose to show. It knows nothing of caches,
+// policies or models.
+//
+// Keys are never repeated for the query heads of a group, and there is no
+// mask: which row a query may see is arithmetic on positions. What a query
+// gets does not depend, to the last bit, on the queries it is computed with.
+package attention
+
+import (
+	"fmt"
+
+	"github.com/winnowlm/winnow/quant"
+)
+
+// Params are a model's attention constants.
+type Params struct {
+	NumHeads, NumKVHeads, HeadDim int
+	Scale                         float32 // of q·k, usually 1/√HeadDim
+	Window                        int32   // a query sees this many positions, its own included; 0: all
+	Rope                          *Rope   // for spans that are shifted
+}
+
+// Group returns the number of query heads that share a KV head.
+func (p Params) Group() int { return p.NumHeads / p.NumKVHeads }
+
+// View is what a layer shows to one step.
+type View struct {
+	Heads  [][]Span // [NumKVHeads]; lengths may differ from head to head
+	Scores *Scores  // nil: nobody watches
+}
+
+// Span is a run of at most BlockRows cached rows, in ascending position.
+// A query at position p sees row j if Pos[j] ≤ p and From ≤ p < Until; the
+// bounds let a row that is about to be encoded be shown exactly to its own
+// block and encoded to those after.
+type Span struct {
+	K, V        quant.Matrix
+	Pos         []int32 // [rows shown], the position of each
+	Pick        []int32 // rows of K and V that are shown, ascending; nil: 0, 1, …
+	At          int32   // index of the first row among all that the head shows, as in Scores.Mass
+	From, Until int32
+	Shift       int32 // keys stand this many positions later than they were rotated for
+}
+
+// BlockRows is the most rows a Span may show.
+const BlockRows = 64
+
+// Scores receives the attention weights of the queries t ≥ From of a step:
+// each adds its weight for a row to Mass[head][row].
+type Scores struct {
+	From int
+	Mass [][]float32 // [NumHeads][rows that the head's KV head shows]
+
+	norms []norm // [queries from From][NumHeads]
+}
+
+// norm is what normalizes one query's weights: weight = exp(logit−max)/sum.
+type norm struct{ max, sum float32 }
+
+// Reset prepares s to receive the queries from..n-1 of a step.
+func (s *Scores) Reset(from, n, numHeads int) {
+	s.From = from
+	if need := (n - from) * numHeads; cap(s.norms) < need {
+		s.norms = make([]norm, need)
+	} else {
+		s.norms = s.norms[:need]
+	}
+}
+
+// Attend writes to dst the attention of the queries q at positions pos over v,
+// and fills v.Scores. q and dst are [len(pos)][NumHeads][HeadDim].
+func Attend(dst, q []float32, pos []int32, v View, p Params) {
+	var w Work
+	for h := range v.Heads {
+		w.Attend(dst, q, pos, v, p, h, 0, len(pos))
+	}
+	if v.Scores != nil {
+		for h := range v.Heads {
+			w.Watch(q, pos, v, p, h)
+		}
+	}
+}
+
+func check(dst, q []float32, pos []int32, v View, p Params) {
+	n := len(pos) * p.NumHeads * p.HeadDim
+	if len(q) != n || len(dst) != n || len(v.Heads) != p.NumKVHeads {
+		panic(fmt.Sprintf("attention: got %d queries, %d outputs, %d KV heads, want %d, %d, %d",
+			len(q), len(dst), len(v.Heads), n, n, p.NumKVHeads))
+	}
+}

@@ -1,0 +1,70 @@
+package attention
+
+import (
+	"math"
+	"sort"
+)
+
+// Forever is an Until that excludes no position.
+const Forever = math.MaxInt32
+
+// seen reports whether any query at pos, ascending, may see any row.
+func (s *Span) seen(pos []int32, p Params) bool {
+	first, last := pos[0], pos[len(pos)-1]
+	if len(s.Pos) == 0 || s.Pos[0] > last || s.From > last || s.Until <= first {
+		return false
+	}
+	return p.Window == 0 || s.Pos[len(s.Pos)-1] > first-p.Window
+}
+
+// visible returns the range of rows that a query at position at may see.
+func (s *Span) visible(at, window int32) (first, last int) {
+	if at < s.From || at >= s.Until {
+		return 0, 0
+	}
+	last = len(s.Pos)
+	if s.Pos[last-1] > at {
+		last = sort.Search(last, func(j int) bool { return s.Pos[j] > at })
+	}
+	if window > 0 && last > 0 && s.Pos[0] <= at-window {
+		first = sort.Search(last, func(j int) bool { return s.Pos[j] > at-window })
+	}
+	return first, last
+}
+
+// runs calls f for each stretch of neighbouring rows lo..hi that is shown from
+// index at on.
+func (s *Span) runs(f func(at, lo, hi int)) {
+	if s.Pick == nil {
+		f(0, 0, len(s.Pos))
+		return
+	}
+	for at := 0; at < len(s.Pick); {
+		end := at + 1
+		for end < len(s.Pick) && s.Pick[end] == s.Pick[end-1]+1 {
+			end++
+		}
+		f(at, int(s.Pick[at]), int(s.Pick[end-1])+1)
+		at = end
+	}
+}
+
+func fill(x []float32, v float32) {
+	for i := range x {
+		x[i] = v
+	}
+}
+
+// grown returns a slice of length n, x itself if it is large enough.
+func grown[T any](x []T, n int) []T {
+	if cap(x) < n {
+		return make([]T, n)
+	}
+	return x[:n]
+}
+
+func zeroed(x []float32, n int) []float32 {
+	x = grown(x, n)
+	clear(x)
+	return x
+}

@@ -1,0 +1,234 @@
+// Package kvcache keeps the keys and values of one sequence. What is stored
+// (quant.Format), what is shown and what survives (Policy) vary independently.
+//
+// Each KV head has a row history of its own (Head). Every row carries its
+// position in the sequence; length is never position.
+package kvcache
+
+import (
+	"fmt"
+
+	"github.com/winnowlm/winnow/attention"
+	"github.com/winnowlm/winnow/quant"
+)
+
+// Shape is the geometry of a model's cache.
+type Shape struct{ NumLayers, NumHeads, NumKVHeads, HeadDim int }
+
+// Config selects formats and policy. The zero value keeps everything in f16.
+type Config struct {
+	K, V   quant.Format // nil: f16
+	Policy Policy       // nil: keep everything
+}
+
+func (c Config) filled() Config {
+	if c.K == nil {
+		c.K = quant.F16
+	}
+	if c.V == nil {
+		c.V = quant.F16
+	}
+	return c
+}
+
+// Policy answers two questions about a layer. It is a value that holds
+// parameters only; what it must remember lives in the layer.
+type Policy interface {
+	// Show is asked before attention; the step's own rows are already in l.
+	Show(l *Layer, s Step) Plan
+	// Keep is asked after attention. It may drop or annotate rows. seen is
+	// nil unless Show watched; it adds up over the tiles of one prompt.
+	Keep(l *Layer, s Step, seen *attention.Scores)
+}
+
+// Checker is a Policy with something to refuse: parameters that make no sense,
+// or a configuration it cannot work with.
+type Checker interface {
+	Check(shape Shape, cfg Config) error
+}
+
+// Plan is a policy's answer to Show. The zero Plan shows everything and
+// watches nothing.
+type Plan struct {
+	Pick  [][]int32 // [NumKVHeads] slots to show, ascending; nil: all
+	Watch int       // how many of the last queries to watch; All: every one
+
+	// The first Lead slots are shown as if they stood Shift positions later.
+	Lead  int
+	Shift int32
+}
+
+// All watches every query of the step.
+const All = int(^uint(0) >> 1)
+
+// Step describes tokens that are processed together.
+type Step struct {
+	Pos    []int32   // their positions, ascending
+	Kind   []uint8   // their kinds (text, image, …); nil: all 0
+	Q      []float32 // their rotated queries in this layer, [len(Pos)][NumHeads][HeadDim]
+	Prompt bool      // they were given, not generated
+	Rest   int       // tokens of the same prompt still to come
+}
+
+// Cache is the history of one sequence. It belongs to one goroutine; Fork it
+// for another.
+type Cache struct {
+	shape  Shape
+	cfg    Config
+	layers []Layer
+	bytes  int64
+	peak   int64
+
+	step  Step           // announced by Begin
+	tile  Step           // the part of it in the current Update
+	view  attention.View // of the current Update
+	arena arena          // memory of the view
+	exact exactRows      // the current layer's rows on their way into blocks
+	spare *attention.Scores
+}
+
+// New returns an empty cache, or the reason why the policy cannot work with it.
+func New(shape Shape, cfg Config) (*Cache, error) {
+	cfg = cfg.filled()
+	for _, f := range []quant.Format{cfg.K, cfg.V} {
+		if shape.HeadDim%f.Block() != 0 {
+			return nil, fmt.Errorf("kvcache: format %s wants rows of a multiple of %d, have heads of %d", f.Name(), f.Block(), shape.HeadDim)
+		}
+	}
+	if p, ok := cfg.Policy.(Checker); ok {
+		if err := p.Check(shape, cfg); err != nil {
+			return nil, fmt.Errorf("kvcache: %w", err)
+		}
+	}
+	c := &Cache{shape: shape, cfg: cfg, layers: make([]Layer, shape.NumLayers)}
+	for i := range c.layers {
+		c.layers[i] = newLayer(i, shape, cfg)
+	}
+	c.view.Heads = make([][]attention.Span, shape.NumKVHeads)
+	return c, nil
+}
+
+// Begin announces the next step. The model then calls Update and Done for each
+// tile of each layer.
+func (c *Cache) Begin(s Step) { c.step = s }
+
+// Update appends to layer i the keys and values of the step's tokens from lo
+// on, both [n][NumKVHeads][HeadDim], and returns what their queries q,
+// [n][NumHeads][HeadDim], are to see. The view is valid until Done.
+func (c *Cache) Update(i, lo int, q, k, v []float32) attention.View {
+	n := len(k) / (c.shape.NumKVHeads * c.shape.HeadDim)
+	if lo < 0 || lo+n > len(c.step.Pos) || len(v) != len(k) {
+		panic(fmt.Sprintf("kvcache: Update: got tokens %d..%d, want at most %d; %d keys, %d values", lo, lo+n, len(c.step.Pos), len(k), len(v)))
+	}
+	c.tile = Step{Pos: c.step.Pos[lo : lo+n], Q: q, Prompt: c.step.Prompt, Rest: c.step.Rest + len(c.step.Pos) - lo - n}
+	if c.step.Kind != nil {
+		c.tile.Kind = c.step.Kind[lo : lo+n]
+	}
+	l := &c.layers[i]
+	c.exact.load(l, c.tile, k, v)
+	var plan Plan
+	if c.cfg.Policy != nil {
+		plan = c.cfg.Policy.Show(l, c.tile)
+	}
+	c.arena.reset()
+	for h := range l.Heads {
+		c.view.Heads[h] = c.spans(l, h, plan, c.view.Heads[h][:0])
+	}
+	c.view.Scores = c.watch(l, plan, n)
+	return c.view
+}
+
+// watch returns where the step's attention is to be recorded, nil for nowhere.
+func (c *Cache) watch(l *Layer, plan Plan, n int) *attention.Scores {
+	if plan.Watch <= 0 {
+		return nil
+	}
+	if l.seen == nil {
+		if l.seen, c.spare = c.spare, nil; l.seen == nil {
+			l.seen = &attention.Scores{Mass: make([][]float32, c.shape.NumHeads)}
+		}
+		for g := range l.seen.Mass {
+			l.seen.Mass[g] = l.seen.Mass[g][:0]
+		}
+	}
+	l.seen.Reset(max(0, n-min(n, plan.Watch)), n, c.shape.NumHeads)
+	for g, mass := range l.seen.Mass {
+		h := g / l.Group
+		shown := l.Heads[h].Len()
+		if plan.Pick != nil {
+			shown = len(plan.Pick[h])
+		}
+		old := len(mass)
+		for cap(mass) < shown {
+			mass = append(mass[:cap(mass)], 0)
+		}
+		mass = mass[:shown]
+		clear(mass[old:])
+		l.seen.Mass[g] = mass
+	}
+	return l.seen
+}
+
+// Done ends a tile of layer i: full blocks are encoded, and the policy decides
+// what survives.
+func (c *Cache) Done(i int) {
+	l := &c.layers[i]
+	before := l.bytes
+	c.exact.store(l)
+	c.bytes += l.count() - before
+	c.peak = max(c.peak, c.bytes)
+	if c.cfg.Policy != nil {
+		before = l.bytes
+		seen := l.seen
+		if c.view.Scores == nil {
+			seen = nil
+		}
+		c.cfg.Policy.Keep(l, c.tile, seen)
+		c.bytes += l.count() - before
+	}
+	if l.seen != nil && c.tile.Rest == 0 {
+		l.seen, c.spare = nil, l.seen
+	}
+}
+
+// Layer exposes layer i for inspection.
+func (c *Cache) Layer(i int) *Layer { return &c.layers[i] }
+
+// Shape returns the geometry the cache was made for.
+func (c *Cache) Shape() Shape { return c.shape }
+
+// Config returns the configuration with its formats filled in.
+func (c *Cache) Config() Config { return c.cfg }
+
+// Bytes returns what the rows take now: keys, values and their columns. Peak
+// returns the most that this has been after any layer of any step.
+func (c *Cache) Bytes() int64 { return c.bytes }
+
+// Peak is documented at Bytes.
+func (c *Cache) Peak() int64 { return c.peak }
+
+// Rows returns the length of the longest head.
+func (c *Cache) Rows() int {
+	n := 0
+	for i := range c.layers {
+		for h := range c.layers[i].Heads {
+			n = max(n, c.layers[i].Heads[h].Len())
+		}
+	}
+	return n
+}
+
+// FullBytes returns what the keys and values of n tokens take in the formats k
+// and v when nothing is dropped.
+func (s Shape) FullBytes(k, v quant.Format, n int) int64 {
+	return int64(n) * int64(s.NumLayers) * int64(s.NumKVHeads) * int64(k.Size(1, s.HeadDim)+v.Size(1, s.HeadDim))
+}
+
+// Bytes returns what a cache of n rows in each head takes, as Cache.Bytes
+// counts: full blocks encoded, the rest exact, and the rows' positions.
+func (s Shape) Bytes(cfg Config, n int) int64 {
+	cfg = cfg.filled()
+	tail := n % BlockRows
+	heads := int64(s.NumLayers) * int64(s.NumKVHeads)
+	return s.FullBytes(cfg.K, cfg.V, n-tail) + s.FullBytes(quant.F32, quant.F32, tail) + 4*heads*int64(n)
+}

@@ -1,0 +1,180 @@
+package kvcache
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/winnowlm/winnow/quant"
+)
+
+// Keep drops every slot that is not in idx, which must ascend.
+func (hd *Head) Keep(idx []int32) {
+	for j, s := range idx {
+		if s < 0 || int(s) >= hd.Len() || j > 0 && idx[j-1] >= s {
+			panic(fmt.Sprintf("kvcache: Keep: got slot %d at %d of %d, want ascending slots below %d", s, j, len(idx), hd.Len()))
+		}
+	}
+	if len(idx) == hd.Len() {
+		return
+	}
+	base, rest := 0, idx
+	for i := range hd.blocks {
+		b := &hd.blocks[i]
+		n, _ := slices.BinarySearch(rest, int32(base+len(b.live)))
+		old := len(b.live)
+		b.keep(rest[:n], base)
+		base += old
+		rest = rest[n:]
+	}
+	hd.tailK = keepRows(hd.tailK, rest, base, quant.F32.Size(1, hd.dim))
+	hd.tailV = keepRows(hd.tailV, rest, base, quant.F32.Size(1, hd.dim))
+	hd.pos = keepColumn(hd.pos, idx)
+	if hd.kind != nil {
+		hd.kind = keepColumn(hd.kind, idx)
+	}
+	if hd.score != nil {
+		hd.score = keepColumn(hd.Score(), idx)
+	}
+	hd.compact()
+}
+
+// Drop drops the slots lo..hi-1.
+func (hd *Head) Drop(lo, hi int) {
+	if lo < 0 || lo > hi || hi > hd.Len() {
+		panic(fmt.Sprintf("kvcache: Drop: got slots %d..%d, want some of %d", lo, hi, hd.Len()))
+	}
+	if lo == hi {
+		return
+	}
+	base := 0
+	for i := range hd.blocks {
+		b := &hd.blocks[i]
+		n := len(b.live)
+		b.drop(max(0, min(n, lo-base)), max(0, min(n, hi-base)))
+		base += n
+	}
+	size := quant.F32.Size(1, hd.dim)
+	from, to := max(0, lo-base)*size, max(0, hi-base)*size
+	hd.tailK = slices.Delete(hd.tailK, from, to)
+	hd.tailV = slices.Delete(hd.tailV, from, to)
+	hd.pos = slices.Delete(hd.pos, lo, hi)
+	if hd.kind != nil {
+		hd.kind = slices.Delete(hd.kind, lo, hi)
+	}
+	if hd.score != nil {
+		hd.score = slices.Delete(hd.Score(), lo, hi)
+	}
+	hd.compact()
+}
+
+// keep narrows the live rows to those of the given slots; base is the block's
+// first slot.
+func (b *block) keep(slots []int32, base int) {
+	if len(slots) == len(b.live) {
+		return
+	}
+	live := make([]int32, len(slots))
+	for j, s := range slots {
+		live[j] = b.live[int(s)-base]
+	}
+	b.live, b.own = live, true
+}
+
+// drop removes live rows lo..hi-1, and allocates at most the first time.
+func (b *block) drop(lo, hi int) {
+	switch {
+	case lo == hi:
+	case lo == 0:
+		b.live = b.live[hi:]
+	case hi == len(b.live):
+		b.live = b.live[:lo]
+	case b.own:
+		b.live = slices.Delete(b.live, lo, hi)
+	default:
+		b.live, b.own = slices.Concat(b.live[:lo], b.live[hi:]), true
+	}
+}
+
+func keepRows(x []byte, slots []int32, base, size int) []byte {
+	for j, s := range slots {
+		copy(x[j*size:], x[(int(s)-base)*size:][:size])
+	}
+	return x[:len(slots)*size]
+}
+
+func keepColumn[T any](x []T, idx []int32) []T {
+	for j, i := range idx {
+		x[j] = x[i]
+	}
+	return x[:len(idx)]
+}
+
+// slackShare bounds what evicted rows may still occupy: one block, or this
+// share of the head's blocks. A head that loses a row a step is so rewritten
+// once in many steps.
+const slackShare = 8
+
+// compact frees the memory of evicted rows: empty blocks at once, shortened
+// ones when the slack is worth it, by gathering neighbours into full blocks.
+// Encoded rows are copied, never encoded anew.
+func (hd *Head) compact() {
+	hd.blocks = slices.DeleteFunc(hd.blocks, func(b block) bool { return len(b.live) == 0 })
+	stored := 0
+	hd.sealed, hd.blockBytes = 0, 0
+	for i := range hd.blocks {
+		b := &hd.blocks[i]
+		stored += b.k.Rows
+		hd.sealed += len(b.live)
+		hd.blockBytes += b.bytes()
+	}
+	if stored-hd.sealed <= max(BlockRows, stored/slackShare) {
+		return
+	}
+	old := hd.blocks
+	hd.blocks, hd.sealed, hd.blockBytes = nil, 0, 0
+	for i := 0; i < len(old); {
+		if len(old[i].live) == old[i].k.Rows {
+			hd.seal(old[i])
+			i++
+			continue
+		}
+		run := i
+		for run < len(old) && len(old[run].live) < old[run].k.Rows {
+			run++
+		}
+		hd.repack(old[i:run])
+		i = run
+	}
+}
+
+// repack appends the live rows of shortened blocks as blocks that are full, but
+// for the last.
+func (hd *Head) repack(blocks []block) {
+	total := 0
+	for i := range blocks {
+		total += len(blocks[i].live)
+	}
+	var next block
+	n := 0
+	for i := range blocks {
+		for _, j := range blocks[i].live {
+			if n == 0 {
+				next = hd.blank(min(BlockRows, total))
+			}
+			copy(next.k.Row(n), blocks[i].k.Row(int(j)))
+			copy(next.v.Row(n), blocks[i].v.Row(int(j)))
+			if n++; n == next.k.Rows {
+				hd.seal(next)
+				total -= n
+				n = 0
+			}
+		}
+	}
+}
+
+func (hd *Head) blank(rows int) block {
+	mat := func(f quant.Format) quant.Matrix {
+		return quant.Matrix{Format: f, Rows: rows, Cols: hd.dim, Data: make([]byte, f.Size(rows, hd.dim))}
+	}
+	return block{k: mat(hd.k), v: mat(hd.v), live: ascending[:rows]}
+}

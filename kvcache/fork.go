@@ -1,0 +1,56 @@
+package kvcache
+
+import (
+	"slices"
+	"sort"
+
+	"github.com/winnowlm/winnow/attention"
+)
+
+// Fork returns a cache with the same history. Full blocks are shared, which is
+// safe because they never change; the rest is copied. The two may be used by
+// different goroutines.
+func (c *Cache) Fork() *Cache {
+	f := &Cache{shape: c.shape, cfg: c.cfg, bytes: c.bytes, peak: c.peak, step: c.step}
+	f.view.Heads = make([][]attention.Span, c.shape.NumKVHeads)
+	f.layers = slices.Clone(c.layers)
+	for i := range f.layers {
+		l := &f.layers[i]
+		l.Heads = slices.Clone(l.Heads)
+		for h := range l.Heads {
+			hd := &l.Heads[h]
+			for j := range hd.blocks {
+				hd.blocks[j].own = false
+			}
+			hd.blocks = slices.Clone(hd.blocks)
+			hd.tailK, hd.tailV = slices.Clone(hd.tailK), slices.Clone(hd.tailV)
+			hd.pos, hd.kind, hd.score = slices.Clone(hd.pos), slices.Clone(hd.kind), slices.Clone(hd.score)
+		}
+		if l.seen != nil {
+			seen := &attention.Scores{Mass: make([][]float32, len(l.seen.Mass))}
+			for g, mass := range l.seen.Mass {
+				seen.Mass[g] = slices.Clone(mass)
+			}
+			l.seen = seen
+		}
+	}
+	return f
+}
+
+// Truncate drops every row at position pos or later. Rows that a policy evicted
+// before do not come back.
+func (c *Cache) Truncate(pos int32) {
+	for i := range c.layers {
+		l := &c.layers[i]
+		before := l.bytes
+		for h := range l.Heads {
+			hd := &l.Heads[h]
+			hd.Drop(sort.Search(hd.Len(), func(j int) bool { return hd.pos[j] >= pos }), hd.Len())
+		}
+		if l.seen != nil {
+			l.seen = nil
+		}
+		l.Memo = nil
+		c.bytes += l.count() - before
+	}
+}

@@ -1,0 +1,126 @@
+package kvcache
+
+import (
+	"github.com/winnowlm/winnow/attention"
+	"github.com/winnowlm/winnow/quant"
+)
+
+// BlockRows is the number of rows encoded together.
+const BlockRows = attention.BlockRows
+
+// Layer is one layer's part of a cache, as policies see it.
+type Layer struct {
+	Index, NumLayers int
+	Group            int    // query heads per KV head
+	Heads            []Head // [NumKVHeads]; lengths may differ
+	Memo             any    // a policy's notes: an immutable value, replaced and never changed; shared by Fork, not saved
+
+	seen  *attention.Scores // attention recorded so far in an unfinished prompt
+	bytes int64             // of all heads
+}
+
+func newLayer(i int, shape Shape, cfg Config) Layer {
+	l := Layer{Index: i, NumLayers: shape.NumLayers, Group: shape.NumHeads / shape.NumKVHeads, Heads: make([]Head, shape.NumKVHeads)}
+	for h := range l.Heads {
+		l.Heads[h] = Head{dim: shape.HeadDim, k: cfg.K, v: cfg.V}
+	}
+	return l
+}
+
+// count brings l.bytes up to date and returns it.
+func (l *Layer) count() int64 {
+	l.bytes = 0
+	for h := range l.Heads {
+		l.bytes += l.Heads[h].bytes()
+	}
+	return l.bytes
+}
+
+// Head is the history of one KV head: rows in ascending position. Full blocks
+// are encoded and never change, so that forks share them; the rows since the
+// last full block, the tail, are exact.
+type Head struct {
+	dim        int
+	k, v       quant.Format
+	blocks     []block
+	blockBytes int64
+	sealed     int    // rows in blocks
+	tailK      []byte // float32, [Len-sealed][dim]
+	tailV      []byte
+
+	pos   []int32
+	kind  []uint8   // nil: all 0
+	score []float32 // nil: all 0
+}
+
+// block is up to BlockRows encoded rows. The data never changes; eviction
+// shortens live until rewriting pays.
+type block struct {
+	k, v quant.Matrix
+	live []int32 // rows not evicted, ascending
+	own  bool    // live belongs to this head alone
+}
+
+// ascending is 0, 1, …: the live rows of a block that lost none. Never written.
+var ascending = func() (idx [BlockRows]int32) {
+	for j := range idx {
+		idx[j] = int32(j)
+	}
+	return
+}()
+
+// Len returns the number of rows.
+func (hd *Head) Len() int { return len(hd.pos) }
+
+// Dim returns the length of a row.
+func (hd *Head) Dim() int { return hd.dim }
+
+// Pos returns the position of each slot, ascending. It must not be changed and
+// is valid until the head next changes.
+func (hd *Head) Pos() []int32 { return hd.pos }
+
+// Kind returns the kind of the row in a slot.
+func (hd *Head) Kind(slot int) uint8 {
+	if hd.kind == nil {
+		return 0
+	}
+	return hd.kind[slot]
+}
+
+// Score returns the column that policies may write to: one value a slot, new
+// rows start at 0. It travels with its row through eviction, forks and files.
+func (hd *Head) Score() []float32 {
+	if len(hd.score) < len(hd.pos) {
+		hd.score = append(hd.score, make([]float32, len(hd.pos)-len(hd.score))...)
+	}
+	return hd.score
+}
+
+// Row decodes the key and the value in a slot to k and v, [Dim] each.
+func (hd *Head) Row(k, v []float32, slot int) {
+	for i := range hd.blocks {
+		b := &hd.blocks[i]
+		if slot < len(b.live) {
+			j := int(b.live[slot])
+			b.k.Decode(k, j, j+1)
+			b.v.Decode(v, j, j+1)
+			return
+		}
+		slot -= len(b.live)
+	}
+	quant.F32.Decode(k, hd.tailK, hd.dim, slot, slot+1)
+	quant.F32.Decode(v, hd.tailV, hd.dim, slot, slot+1)
+}
+
+// seal appends a full block.
+func (hd *Head) seal(b block) {
+	hd.blocks = append(hd.blocks, b)
+	hd.blockBytes += b.bytes()
+	hd.sealed += len(b.live)
+}
+
+func (b *block) bytes() int64 { return int64(len(b.k.Data) + len(b.v.Data)) }
+
+func (hd *Head) bytes() int64 {
+	return hd.blockBytes + int64(len(hd.tailK)+len(hd.tailV)+4*len(hd.pos)+len(hd.kind)+4*len(hd.score))
+}

@@ -1,0 +1,137 @@
+package kvcache
+
+import (
+	"slices"
+
+	"github.com/winnowlm/winnow/attention"
+	"github.com/winnowlm/winnow/quant"
+)
+
+// arena is memory for the picks and positions of one view.
+type arena struct{ ints []int32 }
+
+func (a *arena) reset() { a.ints = a.ints[:0] }
+
+// take returns n values of the arena, which grows by fresh memory so that
+// earlier slices stay valid.
+func (a *arena) take(n int) []int32 {
+	if len(a.ints)+n > cap(a.ints) {
+		a.ints = make([]int32, 0, max(1024, 2*cap(a.ints), n))
+	}
+	at := len(a.ints)
+	a.ints = a.ints[:at+n]
+	return a.ints[at : at+n : at+n]
+}
+
+// spans lists what head h of l shows: its blocks, then the rows on their way
+// into blocks, each exactly to the queries of its own block and encoded to
+// those after it. So a query sees the same however the prompt was cut.
+func (c *Cache) spans(l *Layer, h int, plan Plan, out []attention.Span) []attention.Span {
+	hd := &l.Heads[h]
+	sh := shower{a: &c.arena, plan: plan, out: out}
+	if plan.Pick != nil {
+		sh.pick = plan.Pick[h]
+	}
+	slot := 0
+	for i := range hd.blocks {
+		b := &hd.blocks[i]
+		sh.show(attention.Span{K: b.k, V: b.v, Pick: b.picked(), Pos: hd.pos[slot : slot+len(b.live)], Until: attention.Forever}, slot)
+		slot += len(b.live)
+	}
+	lossless := hd.k == quant.F32 && hd.v == quant.F32
+	exactK, exactV := f32(c.exact.k[h], hd.dim), f32(c.exact.v[h], hd.dim)
+	for at := 0; at < exactK.Rows; at += BlockRows {
+		n := min(BlockRows, exactK.Rows-at)
+		s := attention.Span{K: rows(exactK, at, n), V: rows(exactV, at, n), Pos: hd.pos[slot : slot+n], Until: attention.Forever}
+		if j := at / BlockRows; n == BlockRows && !lossless {
+			b := &c.exact.blocks[h][j]
+			enc := s
+			s.Until = s.Pos[n-1] + 1
+			enc.K, enc.V, enc.From = b.k, b.v, s.Until
+			again := sh
+			sh.show(s, slot)
+			again.out = sh.out
+			again.show(enc, slot)
+			sh.out = again.out
+		} else {
+			sh.show(s, slot)
+		}
+		slot += n
+	}
+	return sh.out
+}
+
+func f32(data []byte, dim int) quant.Matrix {
+	return quant.Matrix{Format: quant.F32, Rows: len(data) / quant.F32.Size(1, dim), Cols: dim, Data: data}
+}
+
+func rows(m quant.Matrix, lo, n int) quant.Matrix {
+	size := m.Format.Size(1, m.Cols)
+	return quant.Matrix{Format: m.Format, Rows: n, Cols: m.Cols, Data: m.Data[lo*size : (lo+n)*size]}
+}
+
+// picked returns the block's live rows, nil for all.
+func (b *block) picked() []int32 {
+	if len(b.live) == b.k.Rows {
+		return nil
+	}
+	return b.live
+}
+
+// shower applies a plan to spans in slot order.
+type shower struct {
+	a    *arena
+	plan Plan
+	pick []int32 // slots still to show
+	at   int32   // rows shown so far
+	out  []attention.Span
+}
+
+// show adds the part of s, whose first slot is given, that the plan shows.
+func (sh *shower) show(s attention.Span, slot int) {
+	n := len(s.Pos)
+	if sh.plan.Pick != nil {
+		m, _ := slices.BinarySearch(sh.pick, int32(slot+n))
+		s = sh.choose(s, slot, sh.pick[:m])
+		sh.pick = sh.pick[m:]
+	}
+	s.At = sh.at
+	sh.at += int32(len(s.Pos))
+	if len(s.Pos) == 0 {
+		return
+	}
+	if lead := sh.plan.Lead - slot; sh.plan.Shift != 0 && lead > 0 {
+		sh.split(s, min(lead, len(s.Pos)))
+		return
+	}
+	sh.out = append(sh.out, s)
+}
+
+// choose narrows s to the given slots.
+func (sh *shower) choose(s attention.Span, slot int, pick []int32) attention.Span {
+	rows, pos := sh.a.take(len(pick)), sh.a.take(len(pick))
+	for i, p := range pick {
+		j := p - int32(slot)
+		pos[i] = s.Pos[j]
+		if s.Pick != nil {
+			j = s.Pick[j]
+		}
+		rows[i] = j
+	}
+	s.Pick, s.Pos = rows, pos
+	return s
+}
+
+// split shows the first lead rows of s shifted and the others as they are.
+func (sh *shower) split(s attention.Span, lead int) {
+	if s.Pick == nil {
+		s.Pick = ascending[:len(s.Pos)]
+	}
+	moved, rest := s, s
+	moved.Pos, moved.Pick, moved.Shift = s.Pos[:lead], s.Pick[:lead], sh.plan.Shift
+	sh.out = append(sh.out, moved)
+	if lead < len(s.Pos) {
+		rest.Pos, rest.Pick, rest.At = s.Pos[lead:], s.Pick[lead:], s.At+int32(lead)
+		sh.out = append(sh.out, rest)
+	}
+}

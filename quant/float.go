@@ -1,0 +1,41 @@
+package quant
+
+import "github.com/winnowlm/winnow/internal/vec"
+
+// The floating-point formats, little-endian. F32 is exact; F16 is IEEE half
+// precision, BF16 the upper half of a float32; both round to nearest, ties to
+// even.
+var (
+	F32  Format = &floats{"f32", 4, putF32, getF32, vec.DotF32, vec.AxpyF32}
+	F16  Format = &floats{"f16", 2, vec.F32ToF16, vec.F16ToF32, vec.DotF16, vec.AxpyF16}
+	BF16 Format = &floats{"bf16", 2, vec.F32ToBF16, vec.BF16ToF32, vec.DotBF16, vec.AxpyBF16}
+)
+
+type floats struct {
+	name  string
+	bytes int
+	put   func(dst []byte, src []float32)
+	get   func(dst []float32, src []byte)
+	dot   func(dst []float32, ld int, x []float32, n int, w []byte, stride, rows, cols int)
+	axpy  func(dst, p []float32, ld, n int, w []byte, stride, rows, cols int)
+}
+
+func (f *floats) Name() string            { return f.name }
+func (f *floats) Block() int              { return 1 }
+func (f *floats) Size(rows, cols int) int { return linear(rows, cols, 1, f.bytes) }
+
+func (f *floats) Encode(dst []byte, src []float32, rows, cols int) {
+	f.put(dst[:f.Size(rows, cols)], src[:rows*cols])
+}
+
+func (f *floats) Decode(dst []float32, m []byte, cols, lo, hi int) {
+	f.get(dst[:(hi-lo)*cols], m[f.Size(lo, cols):f.Size(hi, cols)])
+}
+
+func (f *floats) MulT(dst []float32, ld int, x *Input, m []byte, lo, hi int) {
+	f.dot(dst, ld, x.X, x.N, m[f.Size(lo, x.Cols):], f.Size(1, x.Cols), hi-lo, x.Cols)
+}
+
+func (f *floats) MulAdd(dst, p []float32, ld, n int, m []byte, cols, lo, hi int) {
+	f.axpy(dst, p, ld, n, m[f.Size(lo, cols):], f.Size(1, cols), hi-lo, cols)
+}

@@ -1,0 +1,39 @@
+package quant
+
+import "github.com/winnowlm/winnow/internal/vec"
+
+// Input is the left side of a product: rows of activations, and their 8-bit
+// codes for the formats that multiply in integers. Codes are made once per
+// layer input and serve every matrix that reads it. The zero value is ready
+// for Set. An Input may be read by many goroutines at once.
+type Input struct {
+	X       []float32 // [N][Cols], owned by the caller
+	N, Cols int
+
+	codes vec.Q8
+	coded bool
+}
+
+// Set makes x [n][cols] the input. Codes made before are void.
+func (in *Input) Set(x []float32, n, cols int) {
+	in.X, in.N, in.Cols, in.coded = x[:n*cols], n, cols, false
+}
+
+// Reserve makes room for the codes; EncodeRows may follow. cols must be a
+// multiple of 32.
+func (in *Input) Reserve() {
+	in.codes.Resize(in.N, in.Cols)
+	in.coded = true
+}
+
+// EncodeRows makes the codes of rows lo..hi, blocks of 32 with a scale each.
+// Goroutines may do disjoint rows at the same time; all rows must be done
+// before the first product.
+func (in *Input) EncodeRows(lo, hi int) { in.codes.Quantize(in.X, lo, hi) }
+
+// Integer reports whether f multiplies the input's codes, so that Reserve and
+// EncodeRows pay. Without codes its products are exact and slow.
+func Integer(f Format) bool {
+	_, ok := f.(*q8Format)
+	return ok
+}

@@ -1,0 +1,119 @@
+// Package quant stores matrices of float32 rows in compact formats and
+// multiplies by them without unpacking the whole matrix. Model weights and
+// cached keys and values use the same formats: one file each.
+package quant
+
+import "fmt"
+
+// Format is a stateless encoding of a rows×cols matrix whose rows lie one
+// after another, Size(1, cols) bytes each, at any alignment. Its methods are
+// called once per block of rows, never per row, so the interface costs
+// nothing. Formats are compared with ==. Package quant holds all of them.
+type Format interface {
+	// Name is the format's lower-case name: "f16", "q8_0", "int8".
+	Name() string
+	// Block is the number of columns encoded together; cols must be a
+	// multiple of it.
+	Block() int
+	// Size returns the bytes that a rows×cols matrix takes.
+	Size(rows, cols int) int
+	// Encode writes src [rows][cols] to dst.
+	Encode(dst []byte, src []float32, rows, cols int)
+	// Decode writes rows lo..hi of m to dst [hi-lo][cols].
+	Decode(dst []float32, m []byte, cols, lo, hi int)
+	// MulT writes dst[q*ld+j-lo] = x[q]·row(j) for every row q of x and j in
+	// lo..hi.
+	MulT(dst []float32, ld int, x *Input, m []byte, lo, hi int)
+	// MulAdd adds Σ_j p[q*ld+j-lo]·row(j) over j in lo..hi, ascending, to row
+	// q of dst [n][cols].
+	MulAdd(dst, p []float32, ld, n int, m []byte, cols, lo, hi int)
+}
+
+// formats lists every implementation. The order is that of documentation.
+var formats = []Format{F32, F16, BF16, Q8_0, Q4_0, Int8}
+
+// ByName returns the format of that name, or an error that lists the names.
+func ByName(name string) (Format, error) {
+	for _, f := range formats {
+		if f.Name() == name {
+			return f, nil
+		}
+	}
+	return nil, fmt.Errorf("quant: no format %q, want one of %v", name, Names())
+}
+
+// Names returns the names of all formats.
+func Names() []string {
+	names := make([]string, len(formats))
+	for i, f := range formats {
+		names[i] = f.Name()
+	}
+	return names
+}
+
+// Matrix is an encoded matrix [Rows][Cols]. It is never written to after it
+// was made; Data may be mapped from a file.
+type Matrix struct {
+	Format     Format
+	Rows, Cols int
+	Data       []byte
+}
+
+// New returns the matrix [rows][cols] stored in data, or an error when the
+// sizes do not fit each other.
+func New(f Format, rows, cols int, data []byte) (Matrix, error) {
+	if rows < 0 || cols <= 0 || cols%f.Block() != 0 {
+		return Matrix{}, fmt.Errorf("quant: %s matrix of %d×%d: columns come in blocks of %d", f.Name(), rows, cols, f.Block())
+	}
+	if want := f.Size(rows, cols); len(data) != want {
+		return Matrix{}, fmt.Errorf("quant: %s matrix of %d×%d: want %d bytes, have %d", f.Name(), rows, cols, want, len(data))
+	}
+	return Matrix{f, rows, cols, data}, nil
+}
+
+// Pack encodes src [rows][cols] as f.
+func Pack(f Format, src []float32, rows, cols int) Matrix {
+	if len(src) < rows*cols || cols%f.Block() != 0 {
+		panic(fmt.Sprintf("quant: Pack %s: got %d values for %d×%d in blocks of %d", f.Name(), len(src), rows, cols, f.Block()))
+	}
+	m := Matrix{f, rows, cols, make([]byte, f.Size(rows, cols))}
+	f.Encode(m.Data, src, rows, cols)
+	return m
+}
+
+// MulT writes dst[q*ld+j-lo] = x[q]·row(j) for j in lo..hi.
+func (m Matrix) MulT(dst []float32, ld int, x *Input, lo, hi int) {
+	if x.Cols != m.Cols || lo < 0 || hi > m.Rows || lo > hi || x.N > 0 && hi > lo && len(dst) < (x.N-1)*ld+hi-lo {
+		panic(fmt.Sprintf("quant: MulT: rows %d..%d of %d×%d, input of %d×%d, output of %d by %d",
+			lo, hi, m.Rows, m.Cols, x.N, x.Cols, len(dst), ld))
+	}
+	m.Format.MulT(dst, ld, x, m.Data, lo, hi)
+}
+
+// MulAdd adds Σ_j p[q*ld+j-lo]·row(j) over j in lo..hi to each row q of
+// dst [n][Cols].
+func (m Matrix) MulAdd(dst, p []float32, ld, n, lo, hi int) {
+	if lo < 0 || hi > m.Rows || lo > hi || len(dst) < n*m.Cols || n > 0 && hi > lo && len(p) < (n-1)*ld+hi-lo {
+		panic(fmt.Sprintf("quant: MulAdd: rows %d..%d of %d×%d to %d values, %d coefficients of %d by %d",
+			lo, hi, m.Rows, m.Cols, len(dst), n, len(p), ld))
+	}
+	m.Format.MulAdd(dst, p, ld, n, m.Data, m.Cols, lo, hi)
+}
+
+// Decode writes rows lo..hi to dst [hi-lo][Cols].
+func (m Matrix) Decode(dst []float32, lo, hi int) {
+	if lo < 0 || hi > m.Rows || lo > hi || len(dst) < (hi-lo)*m.Cols {
+		panic(fmt.Sprintf("quant: Decode: rows %d..%d of %d×%d to %d values", lo, hi, m.Rows, m.Cols, len(dst)))
+	}
+	m.Format.Decode(dst, m.Data, m.Cols, lo, hi)
+}
+
+// Row returns the bytes of row j, which belong to the matrix.
+func (m Matrix) Row(j int) []byte {
+	n := m.Format.Size(1, m.Cols)
+	return m.Data[j*n : (j+1)*n : (j+1)*n]
+}
+
+// linear returns the size of a matrix of which each block of columns takes
+// bytes.
+func linear(rows, cols, block, bytes int) int { return rows * (cols / block) * bytes }

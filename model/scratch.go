@@ -1,0 +1,188 @@
+package model
+
+import (
+	"github.com/winnowlm/winnow/attention"
+	"github.com/winnowlm/winnow/internal/vec"
+	"github.com/winnowlm/winnow/quant"
+)
+
+// TileRows is how many rows of the residual stream go through a layer
+// together. It bounds the scratch memory and is enough to spread the cost of
+// unpacking a weight.
+const TileRows = 256
+
+// Scratch is the working memory of forward passes. The zero value is ready; it
+// grows as needed and belongs to one goroutine at a time.
+type Scratch struct {
+	// Progress, if not nil, is called after each tile of a layer with the
+	// share of the pass that is done.
+	Progress func(done, total int)
+
+	m        *Llama
+	rows     int       // of the residual stream: the tokens of all sequences
+	x        []float32 // [rows][HiddenSize] the residual stream
+	pos      []int32   // [rows]
+	cos, sin []float32 // [rows][RopeDim/2]
+	spans    []seqRows
+
+	// The tile: rows lo..hi.
+	lo, hi  int
+	in      quant.Input // normalized rows
+	normed  []float32   // [n][HiddenSize]
+	q, k, v []float32   // [n][NumHeads or NumKVHeads][HeadDim]
+	att     quant.Input // [n][NumHeads·HeadDim] attention's output
+	mixed   []float32   // its memory
+	gate    []float32   // [n][IntermediateSize], then the activations
+	up      []float32
+	hidden  quant.Input // of gate
+	delta   []float32   // [n][HiddenSize] what is added to x
+
+	final, logits []float32
+	tasks         tasks
+}
+
+// seqRows says which rows of the residual stream belong to a sequence.
+type seqRows struct {
+	kv  KV
+	row int // the first
+	n   int
+}
+
+// begin lays out the rows of all sequences and embeds their tokens.
+func (s *Scratch) begin(m *Llama, seqs []Seq) {
+	s.m, s.rows, s.spans, s.pos = m, 0, s.spans[:0], s.pos[:0]
+	for i := range seqs {
+		q := &seqs[i]
+		s.spans = append(s.spans, seqRows{q.KV, s.rows, len(q.Tokens)})
+		s.pos = append(s.pos, q.Pos...)
+		s.rows += len(q.Tokens)
+	}
+	c := &m.config
+	d, half := c.HiddenSize, m.rope.Dim()/2
+	s.x = grown(s.x, s.rows*d)
+	s.cos, s.sin = grown(s.cos, s.rows*half), grown(s.sin, s.rows*half)
+	row := 0
+	for i := range seqs {
+		for _, id := range seqs[i].Tokens {
+			m.embed.Decode(s.x[row*d:][:d], int(id), int(id)+1)
+			m.rope.Angles(s.cos[row*half:][:half], s.sin[row*half:][:half], s.pos[row])
+			row++
+		}
+	}
+	n := min(s.rows, TileRows)
+	s.normed, s.delta = grown(s.normed, n*d), grown(s.delta, n*d)
+	s.q, s.mixed = grown(s.q, n*c.NumHeads*c.HeadDim), grown(s.mixed, n*c.NumHeads*c.HeadDim)
+	s.k, s.v = grown(s.k, n*c.NumKVHeads*c.HeadDim), grown(s.v, n*c.NumKVHeads*c.HeadDim)
+	s.gate, s.up = grown(s.gate, n*c.IntermediateSize), grown(s.up, n*c.IntermediateSize)
+	s.tasks.work = grown(s.tasks.work, m.pool.Threads())
+}
+
+// tile makes rows lo..hi the tile.
+func (s *Scratch) tile(lo, hi int) {
+	s.lo, s.hi = lo, hi
+	n, c := hi-lo, &s.m.config
+	s.in.Set(s.normed, n, c.HiddenSize)
+	s.att.Set(s.mixed, n, c.NumHeads*c.HeadDim)
+	s.hidden.Set(s.gate, n, c.IntermediateSize)
+}
+
+// reserve makes room for an input's codes if a product with one of the weights
+// reads them.
+func reserve(in *quant.Input, weights ...quant.Matrix) bool {
+	for _, w := range weights {
+		if quant.Integer(w.Format) {
+			in.Reserve()
+			return true
+		}
+	}
+	return false
+}
+
+// normalize writes RMSNorm(x)·w to in, ready to multiply the given weights.
+func (s *Scratch) normalize(in *quant.Input, w []float32, weights ...quant.Matrix) {
+	s.tile(s.lo, s.hi)
+	t := &s.tasks.norm
+	t.s, t.in, t.w, t.codes = s, in, w, reserve(in, weights...)
+	s.run(t)
+}
+
+// encode makes in's codes if the weights multiply them.
+func (s *Scratch) encode(in *quant.Input, weights ...quant.Matrix) {
+	if reserve(in, weights...) {
+		t := &s.tasks.encode
+		t.in = in
+		s.run(t)
+	}
+}
+
+// encodeAll does the same for an input that is no tile.
+func (s *Scratch) encodeAll(in *quant.Input, w quant.Matrix) {
+	if reserve(in, w) {
+		in.EncodeRows(0, in.N)
+	}
+}
+
+// activate turns gate into silu(gate)·up, ready to multiply w.
+func (s *Scratch) activate(w quant.Matrix) {
+	t := &s.tasks.silu
+	t.s, t.codes = s, reserve(&s.hidden, w)
+	s.run(t)
+}
+
+// position adds the biases, normalizes queries and keys where the architecture
+// does, and rotates them.
+func (s *Scratch) position(l *layer) {
+	t := &s.tasks.position
+	t.s, t.l = s, l
+	s.run(t)
+}
+
+// attention stores the tile's keys and values and attends, each sequence to its
+// own cache.
+func (s *Scratch) attention(i int) {
+	c := &s.m.config
+	qd, kd := c.NumHeads*c.HeadDim, c.NumKVHeads*c.HeadDim
+	t := &s.tasks.attend
+	t.s, t.parts, t.jobs = s, t.parts[:0], t.jobs[:0]
+	for _, sp := range s.spans {
+		lo, hi := max(sp.row, s.lo), min(sp.row+sp.n, s.hi)
+		if lo >= hi {
+			continue
+		}
+		a, b := lo-s.lo, hi-s.lo
+		q := s.q[a*qd : b*qd]
+		view := sp.kv.Update(i, lo-sp.row, q, s.k[a*kd:b*kd], s.v[a*kd:b*kd])
+		t.add(part{view: view, q: q, dst: s.mixed[a*qd : b*qd], pos: s.pos[lo:hi], kv: sp.kv})
+	}
+	s.m.pool.Run(len(t.jobs), t)
+	s.watch()
+	for j := range t.parts {
+		t.parts[j].kv.Done(i)
+	}
+}
+
+// add adds delta to the tile's rows of x.
+func (s *Scratch) add() {
+	d := s.m.config.HiddenSize
+	vec.Add(s.x[s.lo*d:s.hi*d], s.delta[:(s.hi-s.lo)*d])
+}
+
+// grown returns a slice of length n, x itself if it is large enough.
+func grown[T any](x []T, n int) []T {
+	if cap(x) < n {
+		return make([]T, n)
+	}
+	return x[:n]
+}
+
+// ScratchBytes returns about what a Scratch takes for a prompt of n tokens on
+// this many threads.
+func (c Config) ScratchBytes(n, threads int) int64 {
+	tile := int64(min(n, TileRows))
+	qd, kd := int64(c.NumHeads*c.HeadDim), int64(c.NumKVHeads*c.HeadDim)
+	stream := int64(n) * int64(c.HiddenSize+c.RopeDim+1)
+	rows := tile * (2*int64(c.HiddenSize) + 2*qd + 2*kd + 2*int64(c.IntermediateSize))
+	codes := tile * (int64(c.HiddenSize) + qd + int64(c.IntermediateSize)) // 8-bit codes, their 16-bit copies and scales
+	work := int64(threads) * attention.QueryRows * int64(3*c.HeadDim+attention.BlockRows)
+	return 4 * (stream + rows + codes + work + int64(c.VocabSize))
+}

@@ -1,0 +1,38 @@
+package policy_test
+
+import (
+	"testing"
+
+	"github.com/winnowlm/winnow/kvcache/policy"
+	"github.com/winnowlm/winnow/kvcache/policy/policytest"
+)
+
+// Every policy has an entry.
+func TestConformance(t *testing.T) {
+	const ample = policytest.Tokens
+	for _, c := range []policytest.Case{
+		{Name: "none", Ample: nil},
+		{
+			Name:  "window",
+			Ample: policy.Window{Recent: ample},
+			Tight: policy.Window{Sink: 4, Recent: 80}, Rows: 84,
+		},
+		{
+			Name:  "window-renumbered",
+			Ample: policy.Window{Recent: ample, Renumber: true},
+			Tight: policy.Window{Sink: 4, Recent: 80, Renumber: true}, Rows: 84,
+		},
+		{
+			Name:  "snapkv",
+			Ample: policy.SnapKV{Budget: ample},
+			Tight: policy.SnapKV{Budget: 70, Observe: 16}, Rows: 70, Grow: true,
+		},
+		{
+			Name:  "snapkv-max",
+			Ample: policy.SnapKV{Budget: ample, Pool: policy.Max, Group: policy.Most},
+			Tight: policy.SnapKV{Budget: 64, Observe: 64, Kernel: 7, Pool: policy.Max, Group: policy.Most}, Rows: 64, Grow: true,
+		},
+	} {
+		policytest.Run(t, c)
+	}
+}

@@ -1,0 +1,160 @@
+package quant_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/winnowlm/winnow/quant"
+)
+
+func formats(t testing.TB) []quant.Format {
+	var all []quant.Format
+	for _, name := range quant.Names() {
+		f, err := quant.ByName(name)
+		require.NoError(t, err)
+		require.Equal(t, name, f.Name())
+		all = append(all, f)
+	}
+	return all
+}
+
+func normal(rng *rand.Rand, n int) []float32 {
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = float32(rng.NormFloat64())
+	}
+	return x
+}
+
+// bound is the largest error of a format, as a share of the largest value that
+// is encoded with it.
+var bound = map[string]float64{"f32": 0, "f16": 1.0 / 2048, "bf16": 1.0 / 256, "q8_0": 1.0/254 + 1.0/2048, "q4_0": 1.0/8 + 1.0/2048, "int8": 1.0 / 254 * 1.0001}
+
+func TestRoundTrip(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for _, f := range formats(t) {
+		const rows, cols = 5, 64
+		x := normal(rng, rows*cols)
+		m := quant.Pack(f, x, rows, cols)
+		require.Len(t, m.Data, f.Size(rows, cols))
+		y := make([]float32, rows*cols)
+		m.Decode(y, 0, rows)
+		share := f.Block()
+		if f.Name() == "int8" {
+			share = cols
+		}
+		for i := range x {
+			first := i / share * share
+			most := 0.0
+			for _, v := range x[first : first+share] {
+				most = max(most, math.Abs(float64(v)))
+			}
+			require.LessOrEqual(t, math.Abs(float64(x[i]-y[i])), bound[f.Name()]*most, "%s: value %d", f.Name(), i)
+		}
+		one := make([]float32, cols)
+		m.Decode(one, 3, 4)
+		require.Equal(t, y[3*cols:4*cols], one)
+		require.Equal(t, m.Data[3*f.Size(1, cols):4*f.Size(1, cols)], m.Row(3))
+		// What was decoded encodes to itself.
+		again := make([]float32, rows*cols)
+		quant.Pack(f, y, rows, cols).Decode(again, 0, rows)
+		require.InDeltaSlice(t, y, again, 1e-6, f.Name())
+	}
+}
+
+// Values that are not finite stay in their place: neither a panic nor a row
+// that is lost.
+func TestEncodeNotFinite(t *testing.T) {
+	inf := float32(math.Inf(1))
+	for _, f := range formats(t) {
+		x := make([]float32, 64)
+		for i := range x {
+			x[i] = float32(i%7) - 3
+		}
+		x[3], x[40], x[41] = float32(math.NaN()), inf, -inf
+		y := make([]float32, 64)
+		quant.Pack(f, x, 1, 64).Decode(y, 0, 1)
+		require.InDelta(t, x[10], y[10], 0.5, f.Name())
+		zero := make([]float32, 64)
+		quant.Pack(f, zero, 1, 64).Decode(y, 0, 1)
+		for _, v := range y {
+			require.Zero(t, v, f.Name())
+		}
+	}
+}
+
+// Products agree with those of the decoded matrix, whichever rows are asked for.
+func TestProducts(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	for _, f := range formats(t) {
+		for _, n := range []int{1, 2, 5, 9, 33} {
+			for _, coded := range []bool{false, true} {
+				if coded && !quant.Integer(f) {
+					continue
+				}
+				t.Run(fmt.Sprintf("%s/n%d/coded=%v", f.Name(), n, coded), func(t *testing.T) {
+					const rows, cols = 50, 96
+					m := quant.Pack(f, normal(rng, rows*cols), rows, cols)
+					w := make([]float32, rows*cols)
+					m.Decode(w, 0, rows)
+					x := normal(rng, n*cols)
+					var in quant.Input
+					in.Set(x, n, cols)
+					tolerance := 2e-5
+					if coded {
+						in.Reserve()
+						in.EncodeRows(0, n)
+						tolerance = 0.25 // of the input's 8 bits, over 96 columns
+					}
+					for _, r := range [][2]int{{0, rows}, {3, 20}, {49, 50}, {7, 7}} {
+						lo, hi := r[0], r[1]
+						got := make([]float32, n*rows)
+						m.MulT(got, rows, &in, lo, hi)
+						for q := range n {
+							for j := lo; j < hi; j++ {
+								want := 0.0
+								for d := range cols {
+									want += float64(x[q*cols+d]) * float64(w[j*cols+d])
+								}
+								require.InDelta(t, want, got[q*rows+j-lo], tolerance)
+							}
+						}
+						sum := normal(rng, n*cols)
+						want := append([]float32{}, sum...)
+						p := normal(rng, n*rows)
+						m.MulAdd(sum, p, rows, n, lo, hi)
+						for q := range n {
+							for d := range cols {
+								y := float64(want[q*cols+d])
+								for j := lo; j < hi; j++ {
+									y += float64(p[q*rows+j-lo]) * float64(w[j*cols+d])
+								}
+								require.InDelta(t, y, sum[q*cols+d], 1e-4)
+							}
+						}
+					}
+				})
+			}
+		}
+	}
+}
+
+func TestMistakes(t *testing.T) {
+	_, err := quant.ByName("q9_9")
+	require.ErrorContains(t, err, `no format "q9_9", want one of [f32 f16`)
+	_, err = quant.New(quant.Q8_0, 2, 33, nil)
+	require.ErrorContains(t, err, "blocks of 32")
+	_, err = quant.New(quant.F16, 2, 3, make([]byte, 11))
+	require.ErrorContains(t, err, "want 12 bytes, have 11")
+	require.Panics(t, func() { quant.Pack(quant.Q4_0, make([]float32, 33), 1, 33) })
+	m := quant.Pack(quant.F32, make([]float32, 6), 2, 3)
+	var in quant.Input
+	in.Set(make([]float32, 4), 1, 4)
+	require.Panics(t, func() { m.MulT(make([]float32, 9), 3, &in, 0, 2) })
+	require.Panics(t, func() { m.MulAdd(make([]float32, 2), make([]float32, 2), 2, 1, 0, 2) })
+	require.Panics(t, func() { m.Decode(make([]float32, 2), 0, 1) })
+}

@@ -1,0 +1,192 @@
+package winnow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/winnowlm/winnow/kvcache"
+	"github.com/winnowlm/winnow/model"
+)
+
+// ErrContextFull is returned when the context is full and no policy keeps the
+// cache within it.
+var ErrContextFull = errors.New("winnow: context is full")
+
+// ErrNoPrompt is returned when there is nothing to go on from.
+var ErrNoPrompt = errors.New("winnow: the session is empty and so is the prompt")
+
+// Session is one sequence: the tokens so far and the cache of their keys and
+// values. It belongs to one goroutine.
+type Session struct {
+	m       *Model
+	cache   *kvcache.Cache
+	scratch model.Scratch
+	tokens  []int32 // all of the sequence, also those that are not in the cache yet
+	read    int     // tokens that went through the model: the next position
+	rest    int     // tokens of an unfinished prompt that Append was promised
+	pos     []int32
+	seq     [1]model.Seq
+	stats   Stats
+}
+
+// Stats counts what a session has computed.
+type Stats struct {
+	PromptTokens    int
+	PromptTime      time.Duration // in passes over prompts
+	GeneratedTokens int           // that went through the model one at a time
+	DecodeTime      time.Duration // in those passes
+}
+
+// NewSession starts an empty sequence. The error says why the configuration
+// cannot work with this model.
+func (m *Model) NewSession(cfg kvcache.Config) (*Session, error) {
+	c, err := kvcache.New(m.shape(), cfg)
+	if err != nil {
+		return nil, fmt.Errorf("winnow: %w", err)
+	}
+	return &Session{m: m, cache: c}, nil
+}
+
+func (m *Model) shape() kvcache.Shape { return shapeOf(m.Config()) }
+
+func shapeOf(c model.Config) kvcache.Shape {
+	return kvcache.Shape{NumLayers: c.NumLayers, NumHeads: c.NumHeads, NumKVHeads: c.NumKVHeads, HeadDim: c.HeadDim}
+}
+
+// AppendOptions belong to Append. The zero value is a whole prompt, of which
+// the last token's logits matter.
+type AppendOptions struct {
+	Rest int     // tokens of the same prompt that later calls will bring; policies act when none are left
+	Out  []int32 // indexes into tokens whose logits Logits returns, ascending; nil: the last alone
+
+	// Progress, if not nil, is called now and then with the work done.
+	Progress func(done, total int)
+}
+
+// Append reads tokens as a prompt. How a prompt is cut into calls does not
+// change the result. If ctx ends the session is as it was before the call.
+func (s *Session) Append(ctx context.Context, tokens []int32, o AppendOptions) error {
+	tokens = slices.Concat(s.tokens[s.read:], tokens)
+	if len(tokens) == 0 {
+		return ErrNoPrompt
+	}
+	if o.Out != nil {
+		skip := int32(len(s.tokens) - s.read)
+		o.Out = slices.Clone(o.Out)
+		for j := range o.Out {
+			o.Out[j] += skip
+		}
+	}
+	if err := s.room(len(tokens)); err != nil {
+		return err
+	}
+	start := time.Now()
+	var before *kvcache.Cache
+	if ctx.Done() != nil {
+		before = s.cache.Fork()
+	}
+	s.scratch.Progress = o.Progress
+	err := s.forward(ctx, tokens, o.Out, kvcache.Step{Prompt: true, Rest: o.Rest})
+	s.scratch.Progress = nil
+	if err != nil {
+		if before != nil {
+			s.cache = before
+		}
+		return err
+	}
+	s.tokens = append(s.tokens[:s.read], tokens...)
+	s.read, s.rest = len(s.tokens), o.Rest
+	s.stats.PromptTokens += len(tokens)
+	s.stats.PromptTime += time.Since(start)
+	return nil
+}
+
+// decode reads the one token that was generated last. It is not interrupted:
+// ctx counts between tokens.
+func (s *Session) decode(ctx context.Context) error {
+	if err := s.room(1); err != nil {
+		return err
+	}
+	start := time.Now()
+	if err := s.forward(context.WithoutCancel(ctx), s.tokens[s.read:s.read+1], nil, kvcache.Step{}); err != nil {
+		return err
+	}
+	s.read++
+	s.stats.GeneratedTokens++
+	s.stats.DecodeTime += time.Since(start)
+	return nil
+}
+
+// room reports whether n more tokens fit. With a policy the cache may lose rows
+// after a prompt, so only what it holds now counts.
+func (s *Session) room(n int) error {
+	rows := s.read + n
+	if s.cache.Config().Policy != nil {
+		rows = s.cache.Rows() + 1
+	}
+	if rows > s.m.context {
+		return fmt.Errorf("%w: %d rows wanted, %d allowed", ErrContextFull, rows, s.m.context)
+	}
+	return nil
+}
+
+func (s *Session) forward(ctx context.Context, tokens, out []int32, step kvcache.Step) error {
+	s.m.running.RLock()
+	defer s.m.running.RUnlock()
+	if s.m.closed {
+		return ErrClosed
+	}
+	s.pos = s.pos[:0]
+	for j := range tokens {
+		s.pos = append(s.pos, int32(s.read+j))
+	}
+	step.Pos = s.pos
+	s.cache.Begin(step)
+	q := &s.seq[0]
+	q.Tokens, q.Pos, q.KV, q.Out = tokens, s.pos, s.cache, out
+	if err := s.m.model.Forward(ctx, s.seq[:], &s.scratch); err != nil {
+		return fmt.Errorf("winnow: %w", err)
+	}
+	return nil
+}
+
+// Logits returns the logits of the last pass, [1][VocabSize] or as many rows as
+// Append was asked for. They are valid until the next.
+func (s *Session) Logits() []float32 { return s.seq[0].Logits }
+
+// Tokens returns the sequence so far: prompts and generated tokens.
+func (s *Session) Tokens() []int32 { return slices.Clone(s.tokens) }
+
+// Cache exposes the cache for inspection.
+func (s *Session) Cache() *kvcache.Cache { return s.cache }
+
+// Stats returns what the session has computed so far.
+func (s *Session) Stats() Stats { return s.stats }
+
+// Fork returns a session that goes on from here on its own. The two share the
+// full blocks of their caches, and may be used by different goroutines.
+func (s *Session) Fork() *Session {
+	f := &Session{m: s.m, cache: s.cache.Fork(), tokens: slices.Clone(s.tokens), read: s.read, rest: s.rest}
+	f.seq[0].Logits = slices.Clone(s.seq[0].Logits)
+	return f
+}
+
+// Truncate forgets the tokens from index n on. What a policy evicted before
+// does not come back. The next call must bring at least a token.
+func (s *Session) Truncate(n int) {
+	if n < 0 || n > len(s.tokens) {
+		panic(fmt.Sprintf("winnow: Truncate: got %d, want 0 to %d tokens", n, len(s.tokens)))
+	}
+	if n == len(s.tokens) {
+		return
+	}
+	s.tokens = s.tokens[:n]
+	if n < s.read {
+		s.cache.Truncate(int32(n))
+		s.read, s.rest = n, 0
+	}
+	s.seq[0].Logits = nil
+}

@@ -56,16 +56,18 @@ func (s *Session) generate(ctx context.Context, prompt []int32, o GenerateOption
 	if err != nil {
 		return fmt.Errorf("winnow: %w", err)
 	}
-	if len(prompt) > 0 || s.read < len(s.tokens) || s.Logits() == nil {
+	if len(prompt) > 0 {
 		if err := s.Append(ctx, prompt, AppendOptions{Progress: o.Progress}); err != nil {
 			return err
 		}
+	} else if s.read == len(s.tokens) && s.Logits() == nil {
+		return ErrNoPrompt
 	}
 	smp.Accept(s.tokens...)
 	out := newStopper(s.m.tokenizer, o.Stop)
 	for n := 0; o.MaxTokens == 0 || n < o.MaxTokens; n++ {
 		var id int32
-		if id, err = s.next(ctx, smp); err != nil || !o.IgnoreEnd && s.m.tokenizer.IsEOG(id) {
+		if id, err = s.next(ctx, smp); err != nil || !o.IgnoreEnd && s.m.ends(id) {
 			break
 		}
 		text, stopped := out.next(id)

@@ -5,10 +5,14 @@ package testmodel
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"math"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/winnowlm/winnow/model"
@@ -41,26 +45,49 @@ func Tiny(group int) model.Config {
 	return model.Config{Architecture: "llama", HiddenSize: 64, IntermediateSize: 96, NumLayers: 3, NumHeads: 2 * group, NumKVHeads: 2, HeadDim: 32, VocabSize: 300, MaxPositions: 4096, RMSNormEps: 1e-5, RopeTheta: 10000}
 }
 
-// GGUF returns a model file of that shape whose matrices are stored as f. The
-// tokenizer is byte-level, with no merge but one.
+// GGUF returns the model file that Write writes.
 func GGUF(c model.Config, f quant.Format, seed uint64) ([]byte, error) {
+	var file bytes.Buffer
+	err := Write(&file, c, f, seed)
+	return file.Bytes(), err
+}
+
+// Write writes a model file of that shape whose matrices are stored as f. The
+// tokenizer is byte-level, with no merge but one.
+func Write(w io.Writer, c model.Config, f quant.Format, seed uint64) error {
 	if c.VocabSize < minVocab {
-		return nil, fmt.Errorf("testmodel: vocabulary of %d, want at least %d", c.VocabSize, minVocab)
+		return fmt.Errorf("testmodel: vocabulary of %d, want at least %d", c.VocabSize, minVocab)
 	}
-	b := &builder{rng: rand.New(rand.NewPCG(seed, 1)), f: f}
-	if b.typ, b.err = parseType(f.Name()); b.err != nil {
-		return nil, b.err
+	typ, err := parseType(f.Name())
+	if err != nil {
+		return err
 	}
+	b := &builder{rng: rand.New(rand.NewPCG(seed, 1)), f: f, typ: typ}
 	b.matrix("token_embd.weight", c.VocabSize, c.HiddenSize, 1)
 	for i := range c.NumLayers {
 		b.layer(fmt.Sprintf("blk.%d.", i), c)
 	}
 	b.vector("output_norm.weight", c.HiddenSize, 1, 0)
-	var file bytes.Buffer
-	if err := weights.WriteGGUF(&file, append(metadata(c), vocabulary(c.VocabSize)...), b.tensors); err != nil {
-		return nil, err
+	return weights.WriteGGUF(w, append(metadata(c), vocabulary(c.VocabSize)...), b.tensors)
+}
+
+// File writes the model of a real shape to a new file in dir and returns its
+// path.
+func File(dir, shape, format string) (path string, err error) {
+	c, err := Shape(shape)
+	if err != nil {
+		return "", err
 	}
-	return file.Bytes(), nil
+	f, err := quant.ByName(format)
+	if err != nil {
+		return "", err
+	}
+	file, err := os.Create(filepath.Join(dir, shape+"-"+format+".gguf"))
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	return file.Name(), Write(file, c, f, 1)
 }
 
 func parseType(name string) (weights.Type, error) {
@@ -76,7 +103,6 @@ type builder struct {
 	f       quant.Format
 	typ     weights.Type
 	tensors []weights.Tensor
-	err     error
 }
 
 func (b *builder) layer(prefix string, c model.Config) {

@@ -1,0 +1,124 @@
+// Bench measures how fast a model reads and generates, in the manner of
+// llama-bench: pp512 reads 512 tokens at once, tg64 generates 64, both on top
+// of a prompt of each depth, which is read but once.
+//
+//	bench -model FILE|DIR -p 512 -n 64 -d 0,4096 -threads 1,2 -r 5
+//	bench -model FILE|DIR -d 1024,16384 -policy snapkv -budget 1024
+//	bench -model FILE|DIR -json
+//	bench -model shape:llama-3.2-1b:q8_0
+//
+// The last needs no file: it makes a model of that shape with random weights,
+// whose speed is that of a trained one.
+//
+// With -json each line is an object. WINNOW_CPU=avx2 or go measures without
+// the better instructions of the machine.
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/winnowlm/winnow"
+	"github.com/winnowlm/winnow/examples/internal/cli"
+	"github.com/winnowlm/winnow/examples/internal/speed"
+	"github.com/winnowlm/winnow/internal/testmodel"
+	"github.com/winnowlm/winnow/model/weights"
+)
+
+func main() { cli.Main(run) }
+
+func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writer) int {
+	return cli.Exit(stderr, "bench", bench(ctx, args, stdout))
+}
+
+func bench(ctx context.Context, args []string, stdout io.Writer) error {
+	plan := speed.Plan{Prompt: []int{512}, Generate: []int{64}, Depths: []int{0}, Threads: []int{runtime.GOMAXPROCS(0)}}
+	fs := cli.Flags("bench")
+	path := fs.String("model", "", "`path` of a .gguf file or a Hugging Face folder, or shape:NAME:FORMAT for random weights, NAME one of "+strings.Join(testmodel.Names(), ", "))
+	fs.Var((*cli.Ints)(&plan.Prompt), "p", "`tokens` to read, such as 128,512; 0: none")
+	fs.Var((*cli.Ints)(&plan.Generate), "n", "`tokens` to generate; 0: none")
+	fs.Var((*cli.Ints)(&plan.Depths), "d", "`tokens` read before, such as 0,4096")
+	fs.Var((*cli.Ints)(&plan.Threads), "threads", "`numbers` of goroutines that compute, such as 1,2")
+	fs.IntVar(&plan.Repeats, "r", 5, "repeats of each test")
+	cache := cli.CacheFlags(fs)
+	asJSON := fs.Bool("json", false, "print JSON lines instead of a table")
+	if err := cli.Parse(fs, args, "-model FILE|DIR|shape:NAME:FORMAT [flags]", stdout); err != nil {
+		return err
+	}
+	switch {
+	case *path == "":
+		return cli.Usagef("want a model: -model FILE|DIR, or shape:NAME:FORMAT for random weights")
+	case plan.Repeats < 1:
+		return cli.Usagef("-r: got %d repeats, want at least 1", plan.Repeats)
+	case slices.Min(plan.Threads) < 1 || slices.Max(plan.Threads) > cli.MaxThreads:
+		return cli.Usagef("-threads: got %v, want numbers from 1 to %d", plan.Threads, cli.MaxThreads)
+	case slices.Max(plan.Prompt) == 0 && slices.Max(plan.Generate) == 0:
+		return cli.Usagef("-p and -n: got 0 for both, want something to measure")
+	}
+	var err error
+	if plan.Cache, err = cache.Config(); err != nil {
+		return err
+	}
+	file, remove, err := modelFile(*path)
+	if err != nil {
+		return err
+	}
+	defer remove()
+	head, err := describe(file)
+	if err != nil {
+		return err
+	}
+	head.K, head.V, head.Policy = cache.K, cache.V, cache.Policy
+	if cache.Policy != "none" {
+		head.Budget = cache.Budget
+	}
+	t := table{w: stdout, head: head, json: *asJSON}
+	open := func(o winnow.Options) (*winnow.Model, error) { return winnow.Load(file, o) }
+	return plan.Run(ctx, open, t.row)
+}
+
+// modelFile returns the path of the model: the one given, or that of a file of
+// random weights, which remove removes.
+func modelFile(path string) (file string, remove func(), err error) {
+	shape, ok := strings.CutPrefix(path, "shape:")
+	if !ok {
+		return path, func() {}, nil
+	}
+	name, format, ok := strings.Cut(shape, ":")
+	if !ok {
+		return "", nil, cli.Usagef("-model: got %q, want shape:NAME:FORMAT", path)
+	}
+	dir, err := os.MkdirTemp("", "winnow-bench-")
+	if err != nil {
+		return "", nil, err
+	}
+	remove = func() { os.RemoveAll(dir) }
+	if file, err = testmodel.File(dir, name, format); err != nil {
+		remove()
+	}
+	return file, remove, err
+}
+
+// describe reads what is said of the model.
+func describe(path string) (setting, error) {
+	src, err := weights.Open(path)
+	if err != nil {
+		return setting{}, err
+	}
+	defer src.Close()
+	s := machine()
+	s.Model, s.Bytes = filepath.Base(path), src.Bytes()
+	for _, t := range src.Infos() {
+		values := int64(1)
+		for _, d := range t.Shape {
+			values *= int64(d)
+		}
+		s.Parameters += values
+	}
+	return s, nil
+}

@@ -1,0 +1,168 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/winnowlm/winnow/kvcache"
+	"github.com/winnowlm/winnow/kvcache/policy"
+	"github.com/winnowlm/winnow/quant"
+)
+
+func TestExit(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want int
+		say  string
+	}{
+		{nil, OK, ""},
+		{flag.ErrHelp, OK, ""},
+		{errors.New("no such file"), Failure, "prog: no such file\n"},
+		{Usagef("-n: got %d", -1), WrongUsage, "prog: -n: got -1\n(prog -h lists the flags)\n"},
+		{fmt.Errorf("reading: %w", context.Canceled), Interrupted, ""},
+	} {
+		var b bytes.Buffer
+		assert.Equal(t, c.want, Exit(&b, "prog", c.err), "%v", c.err)
+		assert.Equal(t, c.say, b.String())
+	}
+}
+
+func TestParse(t *testing.T) {
+	parse := func(args ...string) (string, error) {
+		fs := Flags("prog")
+		fs.Int("n", 3, "`tokens` to write")
+		var b bytes.Buffer
+		err := Parse(fs, args, "[flags]", &b)
+		return b.String(), err
+	}
+	out, err := parse("-n", "4")
+	require.NoError(t, err)
+	assert.Empty(t, out)
+	out, err = parse("-h")
+	require.ErrorIs(t, err, flag.ErrHelp)
+	assert.Contains(t, out, "usage: prog [flags]")
+	assert.Contains(t, out, "-n tokens")
+	for _, args := range [][]string{{"-m", "4"}, {"-n", "x"}, {"-n", "4", "more"}} {
+		out, err = parse(args...)
+		assert.Equal(t, WrongUsage, Exit(io.Discard, "prog", err), "%v", args)
+		assert.Empty(t, out)
+	}
+}
+
+func TestInts(t *testing.T) {
+	var l Ints
+	require.NoError(t, l.Set("0, 4096,17"))
+	assert.Equal(t, Ints{0, 4096, 17}, l)
+	assert.Equal(t, "0,4096,17", l.String())
+	for _, bad := range []string{"", "1,", "-1", "x", "2147483648", "1 2"} {
+		assert.Error(t, l.Set(bad), "%q", bad)
+	}
+}
+
+func TestText(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "text")
+	require.NoError(t, os.WriteFile(file, []byte("of a file\n"), 0o600))
+	read := func(args ...string) (string, error) {
+		fs := Flags("prog")
+		text := TextFlags(fs, "prompt", "the text")
+		require.NoError(t, Parse(fs, args, "", io.Discard))
+		if err := text.Check(); err != nil {
+			return "", err
+		}
+		return text.Read(context.Background(), strings.NewReader("of stdin"))
+	}
+	for want, args := range map[string][]string{
+		"of stdin": nil, "of a file\n": {"-file", file}, "of a flag": {"-prompt", "of a flag"}, "": {"-prompt", ""},
+	} {
+		got, err := read(args...)
+		require.NoError(t, err)
+		assert.Equal(t, want, got)
+	}
+	_, err := read("-prompt", "", "-file", file)
+	assert.Equal(t, WrongUsage, Exit(io.Discard, "prog", err))
+	_, err = read("-file", file+"x")
+	assert.Equal(t, Failure, Exit(io.Discard, "prog", err))
+}
+
+// A program that waits for its input can be interrupted.
+func TestTextInterrupted(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+	defer cancel()
+	r, w := io.Pipe()
+	defer w.Close()
+	text := TextFlags(Flags("prog"), "prompt", "the text")
+	_, err := text.Read(ctx, r)
+	assert.ErrorIs(t, err, context.DeadlineExceeded)
+}
+
+func TestCache(t *testing.T) {
+	config := func(args string) (kvcache.Config, error) {
+		fs := Flags("prog")
+		c := CacheFlags(fs)
+		require.NoError(t, Parse(fs, strings.Fields(args), "", io.Discard))
+		return c.Config()
+	}
+	for args, want := range map[string]kvcache.Config{
+		"":                                    {K: quant.F16, V: quant.F16},
+		"-k int8 -v f32":                      {K: quant.Int8, V: quant.F32},
+		"-policy none":                        {K: quant.F16, V: quant.F16},
+		"-policy window":                      {K: quant.F16, V: quant.F16, Policy: policy.Window{Sink: 4, Recent: 1020}},
+		"-policy window -budget 64 -sink 0":   {K: quant.F16, V: quant.F16, Policy: policy.Window{Sink: -1, Recent: 64}},
+		"-policy window -budget 64 -sink 63":  {K: quant.F16, V: quant.F16, Policy: policy.Window{Sink: 63, Recent: 1}},
+		"-policy snapkv -budget 8 -observe 2": {K: quant.F16, V: quant.F16, Policy: policy.SnapKV{Budget: 8, Observe: 2}},
+		"-policy snapkv -budget 1 -k bf16":    {K: quant.BF16, V: quant.F16, Policy: policy.SnapKV{Budget: 1}},
+	} {
+		got, err := config(args)
+		require.NoError(t, err, args)
+		assert.Equal(t, want, got, args)
+	}
+	for args, say := range map[string]string{
+		"-k f12":                              "f12",
+		"-v f12":                              "-v",
+		"-policy best":                        "none, window or snapkv",
+		"-budget 64":                          "-budget does nothing with -policy none",
+		"-policy none -observe 8":             "-observe does nothing",
+		"-policy window -observe 8":           "-observe does nothing",
+		"-policy snapkv -sink 8":              "-sink does nothing",
+		"-policy snapkv -budget 0":            "at least 1",
+		"-policy snapkv -budget 8 -observe 9": "Observe 9",
+		"-policy window -budget 4":            "-sink",
+		"-policy window -sink -1":             "-sink",
+	} {
+		_, err := config(args)
+		assert.Equal(t, WrongUsage, Exit(io.Discard, "prog", err), args)
+		assert.ErrorContains(t, err, say, args)
+	}
+}
+
+func TestShow(t *testing.T) {
+	for n, want := range map[int64]string{
+		0: "0 B", 1023: "1023 B", 1024: "1.0 KiB", 1536: "1.5 KiB", 1<<20 - 1: "1.0 MiB", 1 << 20: "1.0 MiB",
+		5 << 29: "2.5 GiB", 1 << 50: "1024.0 TiB",
+	} {
+		assert.Equal(t, want, Bytes(n))
+	}
+	assert.Equal(t, 20.0, Rate(10, time.Second/2))
+	assert.Zero(t, Rate(0, time.Second))
+	assert.Zero(t, Rate(10, 0))
+	samples := []float64{4, 1, 3}
+	assert.Equal(t, 3.0, Median(samples))
+	assert.Equal(t, 2.5, Median([]float64{4, 1, 3, 2}))
+	assert.Equal(t, []float64{4, 1, 3}, samples)
+	assert.False(t, IsTerminal(&bytes.Buffer{}))
+	var b bytes.Buffer
+	require.NoError(t, WriteJSON(&b, []string{"<s>"}))
+	assert.Equal(t, "[\"<s>\"]\n", b.String())
+}

@@ -64,10 +64,11 @@ func (s *Session) generate(ctx context.Context, prompt []int32, o GenerateOption
 		return ErrNoPrompt
 	}
 	smp.Accept(s.tokens...)
+	whole := context.WithoutCancel(ctx) // a single token's pass is not interrupted
 	out := newStopper(s.m.tokenizer, o.Stop)
 	for n := 0; o.MaxTokens == 0 || n < o.MaxTokens; n++ {
 		var id int32
-		if id, err = s.next(ctx, smp); err != nil || !o.IgnoreEnd && s.m.ends(id) {
+		if id, err = s.next(ctx, whole, smp); err != nil || !o.IgnoreEnd && s.m.ends(id) {
 			break
 		}
 		text, stopped := out.next(id)
@@ -82,9 +83,9 @@ func (s *Session) generate(ctx context.Context, prompt []int32, o GenerateOption
 }
 
 // next generates a token, which the model is to read before the one after it.
-func (s *Session) next(ctx context.Context, smp *sample.Sampler) (int32, error) {
+func (s *Session) next(ctx, whole context.Context, smp *sample.Sampler) (int32, error) {
 	if s.read < len(s.tokens) {
-		if err := s.decode(ctx); err != nil {
+		if err := s.decode(whole); err != nil {
 			return 0, err
 		}
 	}

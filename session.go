@@ -104,14 +104,14 @@ func (s *Session) Append(ctx context.Context, tokens []int32, o AppendOptions) e
 	return nil
 }
 
-// decode reads the one token that was generated last. It is not interrupted:
-// ctx counts between tokens.
+// decode reads the one token that was generated last. ctx must not end: the
+// cache could not be put back.
 func (s *Session) decode(ctx context.Context) error {
 	if err := s.room(1); err != nil {
 		return err
 	}
 	start := time.Now()
-	if err := s.forward(context.WithoutCancel(ctx), s.tokens[s.read:s.read+1], nil, kvcache.Step{}); err != nil {
+	if err := s.forward(ctx, s.tokens[s.read:s.read+1], nil, kvcache.Step{}); err != nil {
 		return err
 	}
 	s.read++

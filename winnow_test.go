@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"iter"
 	"os"
 	"strings"
 	"sync"
@@ -257,6 +258,19 @@ func TestConcurrentSessions(t *testing.T) {
 	wg.Wait()
 	for i := range got {
 		require.Equal(t, want, got[i], "session %d", i)
+	}
+}
+
+// A token in steady state allocates nothing but, now and then, a block.
+func TestDecodeAllocatesNothing(t *testing.T) {
+	m := tiny(t, winnow.Options{Threads: 2})
+	for _, p := range []kvcache.Policy{nil, policy.SnapKV{Budget: 64}, policy.Window{Recent: 50}, policy.Window{Recent: 50, Renumber: true}} {
+		s := session(t, m, kvcache.Config{Policy: p})
+		next, stop := iter.Pull2(s.GenerateTokens(t.Context(), make([]int32, 300), winnow.GenerateOptions{IgnoreEnd: true}))
+		next()
+		next()
+		require.Zero(t, testing.AllocsPerRun(300, func() { next() }), "%+v", p)
+		stop()
 	}
 }
 

@@ -51,7 +51,7 @@ func (c Config) Check() error {
 		{"hidden size", c.HiddenSize, maxDim}, {"intermediate size", c.IntermediateSize, maxDim},
 		{"number of layers", c.NumLayers, maxLayers}, {"number of heads", c.NumHeads, maxDim},
 		{"number of KV heads", c.NumKVHeads, maxDim}, {"head dimension", c.HeadDim, maxDim},
-		{"vocabulary size", c.VocabSize, maxVocab}, {"context length", c.MaxPositions, math.MaxInt},
+		{"vocabulary size", c.VocabSize, maxVocab}, {"context length", c.MaxPositions, maxPositions},
 	} {
 		if f.got < 1 || f.got > f.max {
 			return fmt.Errorf("model: %s is %d, want 1 to %d", f.name, f.got, f.max)

@@ -1,0 +1,183 @@
+package main
+
+import (
+	"github.com/mmcloughlin/avo/attr"
+	"github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// asm is the file that is being written, for vectors of 8 or 16 float32.
+type asm struct {
+	*build.Context
+	lanes int
+}
+
+// level is the suffix of the names of kernels.
+func (a *asm) level() string {
+	if a.lanes == 16 {
+		return "AVX512"
+	}
+	return "AVX2"
+}
+
+// fn begins a function whose pointers do not escape.
+func (a *asm) fn(name, signature string, doc ...string) {
+	a.Function(name + a.level())
+	a.Attributes(attr.NOSPLIT)
+	a.SignatureExpr(signature)
+	a.Doc(doc...)
+	a.Pragma("noescape")
+}
+
+func (a *asm) ret() {
+	a.VZEROUPPER()
+	a.RET()
+}
+
+func (a *asm) vec() reg.VecVirtual {
+	if a.lanes == 16 {
+		return a.ZMM()
+	}
+	return a.YMM()
+}
+
+func (a *asm) vecs(n int) []reg.VecVirtual {
+	v := make([]reg.VecVirtual, n)
+	for i := range v {
+		v[i] = a.vec()
+	}
+	return v
+}
+
+// zero clears registers.
+func (a *asm) zero(vs ...reg.VecVirtual) {
+	for _, v := range vs {
+		a.VXORPS(v, v, v)
+	}
+}
+
+func (a *asm) arg(name string) reg.Register { return a.Load(a.Param(name), a.GP64()) }
+
+// mem is an argument in memory.
+func (a *asm) mem(name string) operand.Mem {
+	p, err := a.Param(name).Resolve()
+	check(err)
+	return p.Addr
+}
+
+func (a *asm) copyOf(r reg.Register) reg.Register {
+	c := a.GP64()
+	a.MOVQ(r, c)
+	return c
+}
+
+// times returns a register with n × r.
+func (a *asm) times(r reg.Register, n uint64) reg.Register {
+	c := a.GP64()
+	a.IMUL3Q(operand.U32(n), r, c)
+	return c
+}
+
+// table is a row of pointers that are a stride apart, addressed by as few
+// registers as x86 allows: three, or four with a register for 3 × stride.
+type table struct {
+	bases  []reg.Register
+	stride reg.Register
+	triple reg.Register // nil: three per base
+	scale  int          // of the stride
+}
+
+// table returns pointers to n rows, the first at base, which is copied.
+func (a *asm) table(base, stride reg.Register, scale, n int, triple reg.Register) *table {
+	t := &table{stride: stride, triple: triple, scale: scale}
+	per := t.per()
+	for i := 0; i < n; i += per {
+		b := base
+		if i == 0 {
+			b = a.copyOf(base)
+		} else {
+			b = a.GP64()
+			// Two steps, of at most twice the stride each.
+			prev := t.bases[len(t.bases)-1]
+			a.LEAQ(operand.Mem{Base: prev, Index: stride, Scale: uint8(2 * scale)}, b)
+			rest := uint8(scale)
+			if per == 4 {
+				rest = uint8(2 * scale)
+			}
+			a.LEAQ(operand.Mem{Base: b, Index: stride, Scale: rest}, b)
+		}
+		t.bases = append(t.bases, b)
+	}
+	return t
+}
+
+func (t *table) per() int {
+	if t.triple != nil {
+		return 4
+	}
+	return 3
+}
+
+// at is the memory disp bytes into row i.
+func (t *table) at(i, disp int) operand.Mem {
+	m := operand.Mem{Base: t.bases[i/t.per()], Disp: disp}
+	switch i % t.per() {
+	case 1:
+		m.Index, m.Scale = t.stride, uint8(t.scale)
+	case 2:
+		m.Index, m.Scale = t.stride, uint8(2*t.scale)
+	case 3:
+		m.Index, m.Scale = t.triple, uint8(t.scale)
+	}
+	return m
+}
+
+func (a *asm) advance(t *table, bytes int) {
+	for _, b := range t.bases {
+		a.ADDQ(imm(bytes), b)
+	}
+}
+
+// format is how the elements of rows are stored.
+type format struct {
+	name   string
+	size   int // of an element
+	header int // bytes before the first
+}
+
+var formats = []format{{"F32", 4, 0}, {"F16", 2, 0}, {"BF16", 2, 0}, {"I8", 1, 4}}
+
+// convert loads elements as float32.
+func (a *asm) convert(f format, m operand.Mem, v reg.VecVirtual) {
+	switch f.name {
+	case "F32":
+		a.VMOVUPS(m, v)
+	case "F16":
+		a.VCVTPH2PS(m, v)
+	case "BF16":
+		a.VPMOVZXWD(m, v)
+		a.VPSLLD(operand.Imm(16), v, v)
+	case "I8":
+		a.VPMOVSXBD(m, v)
+		a.VCVTDQ2PS(v, v)
+	}
+}
+
+// constant is a memory operand with 8 copies of a word.
+func (a *asm) constant(name string, bits uint32) operand.Mem {
+	m := a.StaticGlobal(name)
+	a.DataAttributes(attr.RODATA | attr.NOPTR)
+	for range 8 {
+		a.AppendDatum(operand.U32(bits))
+	}
+	return m
+}
+
+// imm is an immediate operand of the sizes that arithmetic takes.
+func imm(n int) operand.Constant {
+	if n < 128 {
+		return operand.U8(n)
+	}
+	return operand.U32(n)
+}

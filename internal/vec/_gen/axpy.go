@@ -1,0 +1,93 @@
+package main
+
+import (
+	"fmt"
+
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// axpyKernels hold a strip of some rows of dst in registers while they pass
+// over all rows of w.
+func axpyKernels(a *asm) {
+	for _, f := range formats {
+		a.axpy(f, 1, 8, 4, 1)
+		a.axpy(f, 2, 4, 1)
+		a.axpy(f, 3, 4, 1)
+		if a.lanes == 16 {
+			a.axpy(f, 6, 4, 1)
+		}
+	}
+}
+
+func (a *asm) axpy(f format, tokens int, widths ...int) {
+	a.fn(fmt.Sprintf("axpy%sx%d", f.name, tokens),
+		"func(dst *float32, cols int, p *float32, ld int, w *byte, stride, rows int)",
+		fmt.Sprintf("dst[q*cols+d] += Σ p[q*ld+j] × row j[d], q < %d; cols is a multiple of %d.", tokens, a.lanes))
+	dst, cols, p, ld, w, stride, rows := a.arg("dst"), a.arg("cols"), a.arg("p"), a.arg("ld"), a.arg("w"), a.arg("stride"), a.arg("rows")
+	var scales reg.Register // the first row's header
+	if f.header > 0 {
+		scales = a.copyOf(w)
+	}
+	left := a.copyOf(cols)
+	for _, width := range widths {
+		strip, end := fmt.Sprintf("strip%d", width), fmt.Sprintf("end%d", width)
+		a.Label(strip)
+		a.CMPQ(left, imm(width*a.lanes))
+		a.JL(LabelRef(end))
+		a.strip(f, tokens, width, dst, cols, p, ld, w, scales, stride, rows)
+		a.ADDQ(imm(4*a.lanes*width), dst)
+		a.ADDQ(imm(f.size*a.lanes*width), w)
+		a.SUBQ(imm(width*a.lanes), left)
+		a.JMP(LabelRef(strip))
+		a.Label(end)
+	}
+	a.ret()
+}
+
+func (a *asm) strip(f format, tokens, width int, dst, cols, p, ld, w, scales, stride, rows reg.Register) {
+	out := a.table(dst, cols, 4, tokens, nil)
+	acc := make([][]reg.VecVirtual, tokens)
+	for t := range acc {
+		acc[t] = a.vecs(width)
+		for k, v := range acc[t] {
+			a.VMOVUPS(out.at(t, 4*a.lanes*k), v)
+		}
+	}
+	in := a.table(p, ld, 4, tokens, nil)
+	row, j := a.copyOf(w), a.copyOf(rows)
+	var header reg.Register
+	if f.header > 0 {
+		header = a.copyOf(scales)
+	}
+	loop := fmt.Sprintf("row%d", width)
+	a.Label(loop)
+	coef := a.vecs(tokens)
+	v := a.vec()
+	if f.header > 0 {
+		a.VBROADCASTSS(Mem{Base: header}, v)
+		a.ADDQ(stride, header)
+	}
+	for t, c := range coef {
+		a.VBROADCASTSS(in.at(t, 0), c)
+		if f.header > 0 {
+			a.VMULPS(v, c, c)
+		}
+	}
+	for k := range width {
+		a.convert(f, Mem{Base: row, Disp: f.header + f.size*a.lanes*k}, v)
+		for t := range acc {
+			a.VFMADD231PS(v, coef[t], acc[t][k])
+		}
+	}
+	a.ADDQ(stride, row)
+	a.advance(in, 4)
+	a.DECQ(j)
+	a.JNZ(LabelRef(loop))
+	out = a.table(dst, cols, 4, tokens, nil)
+	for t := range acc {
+		for k, v := range acc[t] {
+			a.VMOVUPS(v, out.at(t, 4*a.lanes*k))
+		}
+	}
+}

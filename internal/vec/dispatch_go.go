@@ -1,0 +1,32 @@
+//go:build !amd64 || noasm || purego
+
+package vec
+
+func dot(f format, dst []float32, ld int, x []float32, n int, w []byte, stride, rows, cols int) {
+	dotGo(f, dst, ld, x, n, w, stride, rows, cols)
+}
+
+func axpy(f format, dst []float32, p []float32, ld, n int, w []byte, stride, rows, cols int) {
+	axpyGo(f, dst, p, ld, n, w, stride, rows, cols)
+}
+
+func f16ToF32(dst []float32, src []byte)      { f16ToF32Go(dst, src) }
+func f32ToF16(dst []byte, src []float32)      { f32ToF16Go(dst, src) }
+func bf16ToF32(dst []float32, src []byte)     { bf16ToF32Go(dst, src) }
+func f32ToBF16(dst []byte, src []float32)     { f32ToBF16Go(dst, src) }
+func quantize(a *Q8, x []float32, lo, hi int) { quantizeGo(a, x, lo, hi) }
+func maxF32(x []float32) float32              { return maxGo(x) }
+func expSum(x []float32, max float32) float32 { return expSumGo(x, max) }
+func scale(x []float32, s float32)            { scaleGo(x, s) }
+func add(dst, x []float32)                    { addGo(dst, x) }
+func mul(dst, x []float32)                    { mulGo(dst, x) }
+func sumSquares(x []float32) float32          { return sumSquaresGo(x) }
+func scaleMul(dst, x, w []float32, s float32) { scaleMulGo(dst, x, w, s) }
+func siluMul(gate, up []float32)              { siluMulGo(gate, up) }
+func rotateHalves(x, cos, sin []float32)      { rotateHalvesGo(x, cos, sin) }
+func rotatePairs(x, cos, sin []float32)       { rotatePairsGo(x, cos, sin) }
+
+func mulQ8_0(dst []float32, ld int, a *Q8, w []byte, rows int) { mulQ8_0Go(dst, ld, a, w, rows) }
+func mulQ4_0(dst []float32, ld int, a *Q8, w []byte, rows int) { mulQ4_0Go(dst, ld, a, w, rows) }
+
+func wideLen(n, cols int) int { return 0 }

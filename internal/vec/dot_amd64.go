@@ -1,0 +1,70 @@
+//go:build !noasm && !purego
+
+package vec
+
+import "github.com/winnowlm/winnow/internal/cpu"
+
+// cached is the number of bytes of a matrix that are multiplied with all vectors
+// before the next ones are read, so that they come from the second-level cache.
+const cached = 128 << 10
+
+// registers returns the number of float32 in the widest registers that rows of
+// cols values fill, as those of heads and models do; 0 stands for plain Go.
+func registers(cols int) int {
+	switch {
+	case level >= cpu.AVX512 && cols%16 == 0:
+		return 16
+	case level >= cpu.AVX2 && cols%8 == 0:
+		return 8
+	}
+	return 0
+}
+
+// tokensOf returns how many of n vectors a kernel takes at once.
+func tokensOf(lanes, n int) int {
+	if lanes == 16 && n >= 6 {
+		return 6
+	}
+	return min(3, n)
+}
+
+func dot(f format, dst []float32, ld int, x []float32, n int, w []byte, stride, rows, cols int) {
+	lanes := registers(cols)
+	if lanes == 0 || cols == 0 {
+		dotGo(f, dst, ld, x, n, w, stride, rows, cols)
+		return
+	}
+	step := rows
+	if n > tokensOf(lanes, n) && stride > 0 {
+		step = max(cached/stride&whole, 8)
+	}
+	for j := 0; j < rows; j += step {
+		m := min(step, rows-j)
+		for q := 0; q < n; {
+			t := tokensOf(lanes, n-q)
+			if lanes == 16 {
+				dotTileAVX512(f, t, &dst[q*ld+j], ld, &x[q*cols], cols, &w[j*stride], stride, m)
+			} else {
+				dotTileAVX2(f, t, &dst[q*ld+j], ld, &x[q*cols], cols, &w[j*stride], stride, m)
+			}
+			q += t
+		}
+	}
+}
+
+func axpy(f format, dst []float32, p []float32, ld, n int, w []byte, stride, rows, cols int) {
+	lanes := registers(cols)
+	if lanes == 0 {
+		axpyGo(f, dst, p, ld, n, w, stride, rows, cols)
+		return
+	}
+	for q := 0; q < n; {
+		t := tokensOf(lanes, n-q)
+		if lanes == 16 {
+			axpyTileAVX512(f, t, &dst[q*cols], cols, &p[q*ld], ld, &w[0], stride, rows)
+		} else {
+			axpyTileAVX2(f, t, &dst[q*cols], cols, &p[q*ld], ld, &w[0], stride, rows)
+		}
+		q += t
+	}
+}

@@ -1,0 +1,193 @@
+//go:build !noasm && !purego
+
+package vec
+
+import (
+	"sync"
+	"unsafe"
+
+	"github.com/winnowlm/winnow/internal/cpu"
+)
+
+func (a *Q8) metaAt(b int) *byte { return (*byte)(unsafe.Pointer(&a.meta[b])) }
+
+// wideLen: the AVX2 product of several tokens with q8_0 reads int16.
+func wideLen(n, cols int) int {
+	if level == cpu.AVX2 && n >= gemmTokens {
+		return n * cols
+	}
+	return 0
+}
+
+func quantize(a *Q8, x []float32, lo, hi int) {
+	if level < cpu.AVX2 {
+		quantizeGo(a, x, lo, hi)
+		return
+	}
+	i, blocks := lo*a.Cols, (hi-lo)*a.Cols/Block
+	var wide *int16
+	if len(a.wide) > 0 {
+		wide = &a.wide[i]
+	}
+	quantizeAVX2(&a.codes[i], wide, a.metaAt(i/Block), &x[i], blocks)
+}
+
+const (
+	// gemmTokens is the number of tokens from which packing weights pays.
+	gemmTokens = 4
+	// panelRows is the number of rows that are packed together.
+	panelRows = 16
+	// panelBytes is the size of the codes that are packed at a time, half of a
+	// small first-level cache.
+	panelBytes = 16 << 10
+	// groupRows is the number of rows that gemv takes at a time.
+	groupRows = 8
+)
+
+// panel is the scratch of a product.
+type panel struct {
+	padded []byte
+	codes  [panelBytes]byte
+	scales [panelBytes / Block]float32
+}
+
+var panels = sync.Pool{New: func() any { return new(panel) }}
+
+func mulQ8_0(dst []float32, ld int, a *Q8, w []byte, rows int) {
+	mulBlocks(false, dst, ld, a, w, rows)
+}
+
+func mulQ4_0(dst []float32, ld int, a *Q8, w []byte, rows int) {
+	mulBlocks(true, dst, ld, a, w, rows)
+}
+
+func blockSize(q4 bool) int {
+	if q4 {
+		return sizeQ4_0
+	}
+	return sizeQ8_0
+}
+
+func mulBlocks(q4 bool, dst []float32, ld int, a *Q8, w []byte, rows int) {
+	switch {
+	case level < cpu.AVX2 && q4:
+		mulQ4_0Go(dst, ld, a, w, rows)
+	case level < cpu.AVX2:
+		mulQ8_0Go(dst, ld, a, w, rows)
+	case a.Cols == 0:
+		for q := range a.N {
+			clear(dst[q*ld:][:rows])
+		}
+	case a.N >= gemmTokens && rows >= panelRows:
+		gemm(q4, dst, ld, a, w, rows)
+	case rows >= groupRows:
+		gemv(q4, dst, ld, a, w, rows)
+	default:
+		mulFew(q4, dst, ld, a, w, rows)
+	}
+}
+
+// mulFew pads a matrix of fewer rows than the kernels take.
+func mulFew(q4 bool, dst []float32, ld int, a *Q8, w []byte, rows int) {
+	stride := a.Cols / Block * blockSize(q4)
+	p := panels.Get().(*panel)
+	defer panels.Put(p)
+	p.padded = resize(p.padded, groupRows*stride)
+	clear(p.padded[copy(p.padded, w[:rows*stride]):])
+	var out [groupRows]float32
+	for q := range a.N {
+		gemvTile(q4, &out[0], &p.padded[0], a, q, 1)
+		copy(dst[q*ld:][:rows], out[:])
+	}
+}
+
+// gemv takes a token at a time. The last rows are computed twice where they do
+// not fill a group.
+func gemv(q4 bool, dst []float32, ld int, a *Q8, w []byte, rows int) {
+	stride := a.Cols / Block * blockSize(q4)
+	step := rows / groupRows
+	if a.N > 1 {
+		step = min(step, max(1, cached/(groupRows*stride)))
+	}
+	for j := 0; j < rows; {
+		if rows-j < groupRows {
+			j = rows - groupRows
+		}
+		groups := min(step, (rows-j)/groupRows)
+		for q := range a.N {
+			gemvTile(q4, &dst[q*ld+j], &w[j*stride], a, q, groups)
+		}
+		j += groups * groupRows
+	}
+}
+
+func gemvTile(q4 bool, dst *float32, w *byte, a *Q8, q, groups int) {
+	blocks := a.Cols / Block
+	if q4 {
+		gemvQ4_0AVX2(dst, w, &a.codes[q*a.Cols], a.metaAt(q*blocks), blocks, groups)
+	} else {
+		gemvQ8_0AVX2(dst, w, &a.codes[q*a.Cols], a.metaAt(q*blocks), blocks, groups)
+	}
+}
+
+// gemm packs a part of a panel of rows and multiplies it with all tokens, which
+// adds to the outputs. The last rows are computed twice where they do not fill
+// a panel.
+func gemm(q4 bool, dst []float32, ld int, a *Q8, w []byte, rows int) {
+	p := panels.Get().(*panel)
+	defer panels.Put(p)
+	blocks := a.Cols / Block
+	part := panelBytes / (panelRows * Block) // blocks of bytes
+	if !q4 && level == cpu.AVX2 {
+		part /= 2 // of int16
+	}
+	for j := 0; j < rows; j += panelRows {
+		j = min(j, rows-panelRows)
+		for q := range a.N {
+			clear(dst[q*ld+j:][:panelRows])
+		}
+		for b := 0; b < blocks; b += part {
+			n := min(part, blocks-b)
+			p.pack(q4, w, blocks, j, b, n)
+			for q := 0; q < a.N; {
+				q += p.tile(q4, dst[q*ld+j:], ld, a, q, b, n)
+			}
+		}
+	}
+}
+
+// pack packs n blocks, from block b, of the rows from row j.
+func (p *panel) pack(q4 bool, w []byte, blocks, j, b, n int) {
+	size := blockSize(q4)
+	for half := 0; half < panelRows; half += groupRows {
+		codes, scales, row := &p.codes[4*half], &p.scales[half], &w[((j+half)*blocks+b)*size]
+		switch {
+		case q4:
+			packQ4_0AVX2(codes, scales, row, blocks*size, n)
+		case level >= cpu.AVX512:
+			packBytesQ8_0AVX2(codes, scales, row, blocks*size, n)
+		default:
+			packQ8_0AVX2(codes, scales, row, blocks*size, n)
+		}
+	}
+}
+
+// tile multiplies the panel with as many tokens from q as a kernel takes, and
+// returns their number.
+func (p *panel) tile(q4 bool, dst []float32, ld int, a *Q8, q, b, n int) int {
+	blocks := a.Cols / Block
+	t := tileArgs{
+		dst: &dst[0], ld: ld,
+		x: (*byte)(unsafe.Pointer(&a.codes[q*a.Cols+b*Block])), stride: a.Cols,
+		meta: a.metaAt(q*blocks + b), metaStride: blocks * int(unsafe.Sizeof(blockMeta{})),
+		panel: &p.codes[0], scales: &p.scales[0], blocks: n,
+	}
+	left := a.N - q
+	if level >= cpu.AVX512 {
+		return t.avx512(q4, left)
+	}
+	if !q4 {
+		t.x, t.stride = (*byte)(unsafe.Pointer(&a.wide[q*a.Cols+b*Block])), 2*a.Cols
+	}
+	return t.avx2(q4, left)
+}

@@ -1,6 +1,7 @@
 package testmodel
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/winnowlm/winnow/model"
@@ -17,7 +18,7 @@ func metadata(c model.Config) []weights.KV {
 		num("embedding_length", c.HiddenSize), num("feed_forward_length", c.IntermediateSize),
 		num("attention.head_count", c.NumHeads), num("attention.head_count_kv", c.NumKVHeads),
 		num("attention.key_length", c.HeadDim), num("attention.value_length", c.HeadDim),
-		num("rope.dimension_count", c.HeadDim), num("attention.sliding_window", c.SlidingWindow),
+		num("rope.dimension_count", cmp.Or(c.RopeDim, c.HeadDim)), num("attention.sliding_window", c.SlidingWindow),
 		key("attention.layer_norm_rms_epsilon", c.RMSNormEps), key("rope.freq_base", float32(c.RopeTheta)),
 	}
 }

@@ -63,6 +63,9 @@ func (s *Session) generate(ctx context.Context, prompt []int32, o GenerateOption
 	} else if s.read == len(s.tokens) && s.Logits() == nil {
 		return ErrNoPrompt
 	}
+	if err := s.finished(); err != nil {
+		return err
+	}
 	smp.Accept(s.tokens...)
 	whole := context.WithoutCancel(ctx) // a single token's pass is not interrupted
 	out := newStopper(s.m.tokenizer, o.Stop)

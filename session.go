@@ -120,6 +120,14 @@ func (s *Session) decode(ctx context.Context) error {
 	return nil
 }
 
+// finished returns an error while Append was promised more of a prompt.
+func (s *Session) finished() error {
+	if s.rest > 0 {
+		return fmt.Errorf("winnow: the prompt is unfinished: %d tokens are to come", s.rest)
+	}
+	return nil
+}
+
 // room reports whether n more tokens fit. With a policy the cache may lose rows
 // after a prompt, so only what it holds now counts.
 func (s *Session) room(n int) error {

@@ -139,6 +139,19 @@ func TestAppendInPieces(t *testing.T) {
 	}
 }
 
+// A prompt of which more is to come can neither be answered nor saved.
+func TestUnfinishedPrompt(t *testing.T) {
+	s := session(t, tiny(t, winnow.Options{}), kvcache.Config{})
+	require.NoError(t, s.Append(t.Context(), []int32{1, 2}, winnow.AppendOptions{Rest: 3}))
+	const want = "the prompt is unfinished: 3 tokens are to come"
+	require.ErrorContains(t, s.Save(new(bytes.Buffer)), want)
+	for _, err := range s.Generate(t.Context(), "", winnow.GenerateOptions{}) {
+		require.ErrorContains(t, err, want)
+	}
+	ids, _ := write(t, s, "end", winnow.GenerateOptions{MaxTokens: 2})
+	require.Len(t, ids, 2)
+}
+
 func TestTruncate(t *testing.T) {
 	m := tiny(t, winnow.Options{})
 	cfg := kvcache.Config{K: quant.F32, V: quant.F32}

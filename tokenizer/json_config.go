@@ -17,7 +17,7 @@ func (f *jsonFile) readTemplate(t *Tokenizer) error {
 		case "ByteLevel": // it only moves offsets
 		case "TemplateProcessing":
 			if err := f.readTemplateOf(t, p); err != nil {
-				return fmt.Errorf("TemplateProcessing: %w", err)
+				return fmt.Errorf("type TemplateProcessing: %w", err)
 			}
 		default:
 			return fmt.Errorf("type %.40q: %w", p.Type, ErrUnsupported)

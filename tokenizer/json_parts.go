@@ -121,17 +121,17 @@ func (r *jsonReader) addSplit(p *jsonPart) (name string, err error) {
 		if p.Pattern.String != nil && *p.Pattern.String == " " && r.withoutSpaces() {
 			return "", nil
 		}
-		return "", fmt.Errorf("Split: want a regular expression: %w", ErrPreTokenizer)
+		return "", fmt.Errorf("type Split: want a regular expression: %w", ErrPreTokenizer)
 	}
 	pattern := *p.Pattern.Regex
 	s, whole := scannerOf(pattern)
 	if s == nil {
-		return "", fmt.Errorf("Split: pattern %.200q: %w", pattern, ErrPreTokenizer)
+		return "", fmt.Errorf("type Split: pattern %.200q: %w", pattern, ErrPreTokenizer)
 	}
 	isolated := p.Behavior == "Isolated" && !p.Invert
 	matches := p.Behavior == "Removed" && p.Invert && whole
 	if !isolated && !matches {
-		return "", fmt.Errorf("Split: behavior %.40q with invert %t: %w", p.Behavior, p.Invert, ErrPreTokenizer)
+		return "", fmt.Errorf("type Split: behavior %.40q with invert %t: %w", p.Behavior, p.Invert, ErrPreTokenizer)
 	}
 	r.split = append(r.split, s)
 	return pattern, nil
@@ -151,7 +151,7 @@ func (r *jsonReader) addByteLevel(p *jsonPart, alone bool) (name string, err err
 	r.byteLevel = true
 	r.prefixSpace = p.AddPrefixSpace == nil || *p.AddPrefixSpace
 	if r.prefixSpace && !alone {
-		return "", fmt.Errorf("ByteLevel: add_prefix_space: want false behind other parts, found true: %w", ErrPreTokenizer)
+		return "", fmt.Errorf("type ByteLevel: add_prefix_space: want false behind other parts, found true: %w", ErrPreTokenizer)
 	}
 	if p.UseRegex == nil || *p.UseRegex {
 		r.split = append(r.split, scanGPT2)
@@ -162,7 +162,7 @@ func (r *jsonReader) addByteLevel(p *jsonPart, alone bool) (name string, err err
 
 func (r *jsonReader) addMetaspace(p *jsonPart) error {
 	if p.Replacement != lowLine {
-		return fmt.Errorf("Metaspace: replacement: want %q, found %.40q: %w", lowLine, p.Replacement, ErrPreTokenizer)
+		return fmt.Errorf("type Metaspace: replacement: want %q, found %.40q: %w", lowLine, p.Replacement, ErrPreTokenizer)
 	}
 	r.meta = &metaspace{split: p.Split == nil || *p.Split}
 	scheme, err := p.scheme()
@@ -180,7 +180,7 @@ func (p *jsonPart) scheme() (string, error) {
 	case *p.PrependScheme == "always", *p.PrependScheme == "first", *p.PrependScheme == "never":
 		return *p.PrependScheme, nil
 	}
-	return "", fmt.Errorf("Metaspace: prepend_scheme: want always, first or never, found %.40q: %w", *p.PrependScheme, ErrUnsupported)
+	return "", fmt.Errorf("type Metaspace: prepend_scheme: want always, first or never, found %.40q: %w", *p.PrependScheme, ErrUnsupported)
 }
 
 // readDecoder turns the texts of the vocabulary into what they contribute.
@@ -194,11 +194,11 @@ func (f *jsonFile) readDecoder(t *Tokenizer, r *jsonReader) error {
 		switch p.Type {
 		case "ByteLevel":
 			if !r.byteLevel || len(parts) > 1 {
-				return fmt.Errorf("ByteLevel: want it alone, with the pre-tokenizer of that name: %w", ErrUnsupported)
+				return fmt.Errorf("type ByteLevel: want it alone, with the pre-tokenizer of that name: %w", ErrUnsupported)
 			}
 		case "Replace":
 			if p.Pattern.String == nil || *p.Pattern.String == "" || fused {
-				return fmt.Errorf("Replace: want a pattern that is a text, before Fuse: %w", ErrUnsupported)
+				return fmt.Errorf("type Replace: want a pattern that is a text, before Fuse: %w", ErrUnsupported)
 			}
 			t.eachText(func(s string) string { return strings.ReplaceAll(s, *p.Pattern.String, p.Content) })
 		case "ByteFallback":
@@ -212,7 +212,7 @@ func (f *jsonFile) readDecoder(t *Tokenizer, r *jsonReader) error {
 			fused = true
 		case "Strip":
 			if p.Content != " " || p.Start < 0 || p.Start > 1 || p.Stop != 0 || !fused {
-				return fmt.Errorf("Strip: want one space at the start, behind Fuse, found %d and %d of %.40q: %w", p.Start, p.Stop, p.Content, ErrUnsupported)
+				return fmt.Errorf("type Strip: want one space at the start, behind Fuse, found %d and %d of %.40q: %w", p.Start, p.Stop, p.Content, ErrUnsupported)
 			}
 			t.dropSpace = p.Start == 1
 		case "Metaspace":
@@ -221,7 +221,7 @@ func (f *jsonFile) readDecoder(t *Tokenizer, r *jsonReader) error {
 				return err
 			}
 			if p.Replacement != lowLine || len(parts) > 1 {
-				return fmt.Errorf("Metaspace: want it alone, with %q: %w", lowLine, ErrUnsupported)
+				return fmt.Errorf("type Metaspace: want it alone, with %q: %w", lowLine, ErrUnsupported)
 			}
 			t.eachText(func(s string) string { return strings.ReplaceAll(s, lowLine, " ") })
 			t.dropSpace = scheme != "never"

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"golang.org/x/text/unicode/norm"
 )
 
 // jsonReader does what a Hugging Face tokenizer does before its model.
@@ -231,7 +229,7 @@ func (r *jsonReader) readNormalizer(raw json.RawMessage, depth int) error {
 			}
 		}
 	case "NFC":
-		r.normalize = append(r.normalize, norm.NFC.String)
+		r.normalize = append(r.normalize, nfc)
 	case "Prepend":
 		r.normalize = append(r.normalize, func(s string) string {
 			if s == "" {
@@ -241,7 +239,7 @@ func (r *jsonReader) readNormalizer(raw json.RawMessage, depth int) error {
 		})
 	case "Replace":
 		if p.Pattern.String == nil || *p.Pattern.String == "" {
-			return fmt.Errorf("Replace: want a pattern that is a text, found %s: %w", raw[:min(len(raw), 80)], ErrUnsupported)
+			return fmt.Errorf("type Replace: want a pattern that is a text, found %s: %w", raw[:min(len(raw), 80)], ErrUnsupported)
 		}
 		r.normalize = append(r.normalize, func(s string) string { return strings.ReplaceAll(s, *p.Pattern.String, p.Content) })
 	default:

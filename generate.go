@@ -68,7 +68,7 @@ func (s *Session) generate(ctx context.Context, prompt []int32, o GenerateOption
 	}
 	smp.Accept(s.tokens...)
 	whole := context.WithoutCancel(ctx) // a single token's pass is not interrupted
-	out := newStopper(s.m.tokenizer, o.Stop)
+	out := newStopper(s.m.tokenizer, s.tokens, o.Stop)
 	for n := 0; o.MaxTokens == 0 || n < o.MaxTokens; n++ {
 		var id int32
 		if id, err = s.next(ctx, whole, smp); err != nil || !o.IgnoreEnd && s.m.ends(id) {
@@ -121,10 +121,16 @@ type stopper struct {
 	held    string
 }
 
-func newStopper(t *tokenizer.Tokenizer, stop []string) *stopper {
+// enough is how many tokens a decoder must have seen to know where it is.
+const enough = 8
+
+func newStopper(t *tokenizer.Tokenizer, before []int32, stop []string) *stopper {
 	w := &stopper{}
 	if t != nil {
 		w.decoder = t.Decoder()
+		for _, id := range before[max(0, len(before)-enough):] {
+			w.decoder.Next(id)
+		}
 	}
 	for _, text := range stop {
 		if text != "" {

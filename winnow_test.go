@@ -326,3 +326,12 @@ func TestLoadSessionRefuses(t *testing.T) {
 		require.ErrorIs(t, err, winnow.ErrDamaged)
 	}
 }
+
+// Text goes on with the space that a SentencePiece decoder drops at a beginning.
+func TestGenerateGoesOnWithSpace(t *testing.T) {
+	m, err := winnow.Load(testdata.Data(t, "models", "stories260K.gguf"), winnow.Options{})
+	require.NoError(t, err)
+	defer m.Close()
+	_, text := write(t, session(t, m, kvcache.Config{}), "Once upon a time, there was", winnow.GenerateOptions{MaxTokens: 8})
+	require.True(t, strings.HasPrefix(text, " a little"), "%q", text)
+}

@@ -25,7 +25,7 @@ DATA gemvNibble<>+28(SB)/4, $0x0f0f0f0f
 GLOBL gemvNibble<>(SB), RODATA|NOPTR, $32
 
 // func gemvQ8_0AVX2(dst *float32, w *byte, codes *int8, meta *byte, blocks int, groups int)
-// Requires: AVX, AVX2, F16C, FMA3
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
 TEXT ·gemvQ8_0AVX2(SB), NOSPLIT, $0-48
 	MOVQ   dst+0(FP), AX
 	MOVQ   w+8(FP), CX
@@ -43,9 +43,16 @@ group:
 	MOVQ   DX, R12
 	MOVQ   BX, R13
 	MOVQ   SI, R14
+	LEAQ   (CX)(R8*8), R15
 	VXORPS Y0, Y0, Y0
 
 block:
+	PREFETCHT0   (R15)
+	PREFETCHT0   64(R15)
+	PREFETCHT0   128(R15)
+	PREFETCHT0   192(R15)
+	PREFETCHT0   256(R15)
+	ADDQ         $0x00000110, R15
 	VMOVDQU      (R12), Y2
 	VMOVDQU      gemvOnes<>+0(SB), Y4
 	VMOVDQU      2(R10), Y1
@@ -126,7 +133,7 @@ block:
 	RET
 
 // func gemvQ4_0AVX2(dst *float32, w *byte, codes *int8, meta *byte, blocks int, groups int)
-// Requires: AVX, AVX2, F16C, FMA3
+// Requires: AVX, AVX2, F16C, FMA3, MMX+
 TEXT ·gemvQ4_0AVX2(SB), NOSPLIT, $0-48
 	MOVQ   dst+0(FP), AX
 	MOVQ   w+8(FP), CX
@@ -144,9 +151,14 @@ group:
 	MOVQ   DX, R12
 	MOVQ   BX, R13
 	MOVQ   SI, R14
+	LEAQ   (CX)(R8*8), R15
 	VXORPS Y0, Y0, Y0
 
 block:
+	PREFETCHT0     (R15)
+	PREFETCHT0     64(R15)
+	PREFETCHT0     128(R15)
+	ADDQ           $0x00000090, R15
 	VBROADCASTI128 (R12), Y1
 	VBROADCASTI128 16(R12), Y6
 	VMOVDQU        gemvNibble<>+0(SB), Y7

@@ -24,9 +24,12 @@ func gemvKernels(a *asm) {
 		g.rows = a.table(w, stride, 1, 8, triple)
 		g.x = a.copyOf(codes)
 		m, left := a.copyOf(meta), a.copyOf(blocks)
+		ahead := a.GP64()
+		a.LEAQ(Mem{Base: w, Index: stride, Scale: 8}, ahead)
 		acc := a.YMM()
 		a.VXORPS(acc, acc, acc)
 		a.Label("block")
+		a.prefetch(ahead, 8*size)
 		sum := a.YMM()
 		if q4 {
 			g.dotQ4(sum)
@@ -54,6 +57,15 @@ func gemvKernels(a *asm) {
 		a.JNZ(LabelRef("group"))
 		a.ret()
 	}
+}
+
+// prefetch asks for the next bytes of the rows that follow the 8 in hand, as one
+// stream: eight short ones interleaved are too much for the processor to foresee.
+func (a *asm) prefetch(at reg.GPVirtual, bytes int) {
+	for off := 0; off < bytes; off += 64 {
+		a.PREFETCHT0(Mem{Base: at, Disp: off})
+	}
+	a.ADDQ(U32(uint32(bytes)), at)
 }
 
 type gemv struct {

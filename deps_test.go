@@ -26,6 +26,7 @@ var allowed = map[string][]string{
 	"model":                     {"attention", "internal/par", "internal/vec", "model/weights", "quant"},
 	"sample":                    {},
 	"tokenizer":                 {},
+	"internal/refdata":          {},
 	"internal/testmodel":        {"model", "model/weights", "quant"},
 	"kvcache/policy/policytest": {"internal/par", "internal/testmodel", "kvcache", "model", "model/weights", "quant"},
 	"":                          {"internal/par", "kvcache", "model", "model/weights", "quant", "sample", "tokenizer"},

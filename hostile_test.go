@@ -12,14 +12,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/winnowlm/winnow"
-	"github.com/winnowlm/winnow/internal/testdata"
+	"github.com/winnowlm/winnow/internal/refdata"
 	"github.com/winnowlm/winnow/kvcache"
 )
 
 // Files made to break whoever loads a whole model: those whose verdict hangs on
 // hyperparameters or vocabulary. What is accepted must also run.
 func TestHostileModels(t *testing.T) {
-	data, err := os.ReadFile(testdata.Data(t, "hostile", "expect.json"))
+	data, err := os.ReadFile(refdata.Data(t, "hostile", "expect.json"))
 	require.NoError(t, err)
 	var expect struct {
 		Files []struct {
@@ -42,7 +42,7 @@ func TestHostileModels(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			m, err := winnow.Load(testdata.Data(t, "hostile", f.File), winnow.Options{Threads: 1})
+			m, err := winnow.Load(refdata.Data(t, "hostile", f.File), winnow.Options{Threads: 1})
 			runtime.ReadMemStats(&after)
 			require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(64*f.Size+1<<20), "allocation")
 			t.Logf("%s (%s): %v", f.Expect, f.Why, err)

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/winnowlm/winnow"
-	"github.com/winnowlm/winnow/internal/testdata"
+	"github.com/winnowlm/winnow/internal/refdata"
 	"github.com/winnowlm/winnow/internal/testmodel"
 	"github.com/winnowlm/winnow/kvcache"
 	"github.com/winnowlm/winnow/kvcache/policy"
@@ -63,13 +63,13 @@ func TestStories260K(t *testing.T) {
 		Prompt, Text string
 		Tokens       []int32
 	}
-	data, err := os.ReadFile(testdata.Data(t, "models", "stories260K.expected.json"))
+	data, err := os.ReadFile(refdata.Data(t, "models", "stories260K.expected.json"))
 	require.NoError(t, err)
 	require.NoError(t, json.Unmarshal(data, &want))
 	for _, threads := range []int{1, 2} {
-		m, err := winnow.Load(testdata.Data(t, "models", "stories260K.gguf"), winnow.Options{Threads: threads})
+		m, err := winnow.Load(refdata.Data(t, "models", "stories260K.gguf"), winnow.Options{Threads: threads})
 		require.NoError(t, err)
-		hf, err := winnow.Load(testdata.Data(t, "models", "stories260K-hf"), winnow.Options{Threads: threads, Tokenizer: m.Tokenizer()})
+		hf, err := winnow.Load(refdata.Data(t, "models", "stories260K-hf"), winnow.Options{Threads: threads, Tokenizer: m.Tokenizer()})
 		require.NoError(t, err)
 		for _, m := range []*winnow.Model{m, hf} {
 			s := session(t, m, kvcache.Config{K: quant.F32, V: quant.F32})
@@ -329,7 +329,7 @@ func TestLoadSessionRefuses(t *testing.T) {
 
 // Text goes on with the space that a SentencePiece decoder drops at a beginning.
 func TestGenerateGoesOnWithSpace(t *testing.T) {
-	m, err := winnow.Load(testdata.Data(t, "models", "stories260K.gguf"), winnow.Options{})
+	m, err := winnow.Load(refdata.Data(t, "models", "stories260K.gguf"), winnow.Options{})
 	require.NoError(t, err)
 	defer m.Close()
 	_, text := write(t, session(t, m, kvcache.Config{}), "Once upon a time, there was", winnow.GenerateOptions{MaxTokens: 8})

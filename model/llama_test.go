@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/winnowlm/winnow/internal/par"
-	"github.com/winnowlm/winnow/internal/testdata"
+	"github.com/winnowlm/winnow/internal/refdata"
 	"github.com/winnowlm/winnow/kvcache"
 	"github.com/winnowlm/winnow/model"
 	"github.com/winnowlm/winnow/model/weights"
@@ -54,10 +54,10 @@ func forward(t testing.TB, m model.Model, kv *kvcache.Cache, tokens []int32, pos
 // however many threads run it and however it is fed.
 func TestStories260K(t *testing.T) {
 	var want struct{ Tokens []int32 }
-	data, err := os.ReadFile(testdata.Data(t, "models", "stories260K.expected.json"))
+	data, err := os.ReadFile(refdata.Data(t, "models", "stories260K.expected.json"))
 	require.NoError(t, err)
 	require.NoError(t, json.Unmarshal(data, &want))
-	data, err = os.ReadFile(testdata.Data(t, "models", "stories260K.logits.f32"))
+	data, err = os.ReadFile(refdata.Data(t, "models", "stories260K.logits.f32"))
 	require.NoError(t, err)
 	logits := make([]float32, len(data)/4)
 	for i := range logits {
@@ -67,7 +67,7 @@ func TestStories260K(t *testing.T) {
 	require.Len(t, logits, steps*vocab)
 	for _, file := range []string{"stories260K.gguf", "stories260K-hf"} {
 		for _, threads := range []int{1, 2} {
-			m := open(t, testdata.Data(t, "models", file), threads)
+			m := open(t, refdata.Data(t, "models", file), threads)
 			all := forward(t, m, newCache(t, m, kvcache.Config{K: quant.F32, V: quant.F32}), want.Tokens[:steps], 0)
 			require.InDeltaSlice(t, logits, all, 1e-4, "%s, %d threads", file, threads)
 			kv := newCache(t, m, kvcache.Config{K: quant.F32, V: quant.F32})

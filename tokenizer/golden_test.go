@@ -12,12 +12,12 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/winnowlm/winnow/internal/testdata"
+	"github.com/winnowlm/winnow/internal/refdata"
 )
 
 func load(t testing.TB, elem ...string) []byte {
 	t.Helper()
-	data, err := os.ReadFile(testdata.Data(t, elem...))
+	data, err := os.ReadFile(refdata.Data(t, elem...))
 	require.NoError(t, err)
 	return data
 }
@@ -39,11 +39,11 @@ func realVocab(t testing.TB, name string) *Tokenizer {
 	case "qwen2":
 		tok, err = FromGGUF(qwen2Meta(t))
 	case "stories260K":
-		tok, err = FromGGUF(readMeta(t, testdata.Data(t, "models", "stories260K.gguf")))
+		tok, err = FromGGUF(readMeta(t, refdata.Data(t, "models", "stories260K.gguf")))
 	case "phi-3-json":
 		tok, err = FromJSON(load(t, "tokenizers", "hf-json", "phi-3-mini", "tokenizer.json"), load(t, "tokenizers", "hf-json", "phi-3-mini", "tokenizer_config.json"))
 	default:
-		tok, err = FromGGUF(readMeta(t, testdata.Data(t, "tokenizers", "gguf-vocab", "ggml-vocab-"+name+".gguf")))
+		tok, err = FromGGUF(readMeta(t, refdata.Data(t, "tokenizers", "gguf-vocab", "ggml-vocab-"+name+".gguf")))
 	}
 	require.NoError(t, err, name)
 	return tok

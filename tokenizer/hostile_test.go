@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/winnowlm/winnow/internal/testdata"
+	"github.com/winnowlm/winnow/internal/refdata"
 )
 
 // policy is what this package decides where expect.json leaves it open: true
@@ -92,7 +92,7 @@ func hostileBuild(t *testing.T, file string) (build func() (*Tokenizer, error), 
 	if strings.HasSuffix(file, ".json") {
 		return func() (*Tokenizer, error) { return FromJSON(data, nil) }, len(data)
 	}
-	meta := readMeta(t, testdata.Data(t, "hostile", filepath.FromSlash(file)))
+	meta := readMeta(t, refdata.Data(t, "hostile", filepath.FromSlash(file)))
 	return func() (*Tokenizer, error) { return FromGGUF(meta) }, len(data)
 }
 

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/winnowlm/winnow/internal/testdata"
+	"github.com/winnowlm/winnow/internal/refdata"
 )
 
 var realNames = []string{"llama-spm", "phi-3", "stories260K", "phi-3-json", "gpt-2", "llama-bpe", "qwen2", "deepseek-llm"}
@@ -19,7 +19,7 @@ func TestDecodeUndoesEncode(t *testing.T) {
 	for _, name := range realNames {
 		t.Run(name, func(t *testing.T) {
 			tok := realVocab(t, name)
-			for _, file := range testdata.Glob(t, testdata.Data(t, "corpora", "*.txt")) {
+			for _, file := range refdata.Glob(t, refdata.Data(t, "corpora", "*.txt")) {
 				data, err := os.ReadFile(file)
 				require.NoError(t, err)
 				text := strings.ToValidUTF8(string(data[:min(len(data), 200_000)]), "")

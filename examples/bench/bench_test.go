@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/winnowlm/winnow/internal/cpu"
-	"github.com/winnowlm/winnow/internal/testdata"
+	"github.com/winnowlm/winnow/internal/refdata"
 )
 
 func start(args ...string) (code int, stdout, stderr string) {
@@ -21,7 +21,7 @@ func start(args ...string) (code int, stdout, stderr string) {
 }
 
 func TestTable(t *testing.T) {
-	model := testdata.Data(t, "models", "stories260K.gguf")
+	model := refdata.Data(t, "models", "stories260K.gguf")
 	code, out, stderr := start("-model", model, "-p", "16", "-n", "4", "-d", "0,64", "-threads", "1,2", "-r", "2", "-policy", "window", "-budget", "48", "-k", "int8")
 	require.Equal(t, 0, code, stderr)
 	assert.Empty(t, stderr)
@@ -38,7 +38,7 @@ func TestTable(t *testing.T) {
 }
 
 func TestJSON(t *testing.T) {
-	model := testdata.Data(t, "models", "stories260K.gguf")
+	model := refdata.Data(t, "models", "stories260K.gguf")
 	code, out, stderr := start("-model", model, "-p", "0", "-n", "4", "-d", "64", "-threads", "1", "-r", "3", "-json")
 	require.Equal(t, 0, code, stderr)
 	var r result

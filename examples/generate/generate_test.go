@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/winnowlm/winnow/internal/testdata"
+	"github.com/winnowlm/winnow/internal/refdata"
 )
 
 const prompt = "Once upon a time"
@@ -21,7 +21,7 @@ const prompt = "Once upon a time"
 // stories returns the path of a model, what it writes greedily, prompt
 // included, and the number of tokens of that.
 func stories(t *testing.T) (path, text string, tokens int) {
-	data, err := os.ReadFile(testdata.Data(t, "models", "stories260K.expected.json"))
+	data, err := os.ReadFile(refdata.Data(t, "models", "stories260K.expected.json"))
 	require.NoError(t, err)
 	var expected struct {
 		Prompt, Text string
@@ -31,7 +31,7 @@ func stories(t *testing.T) (path, text string, tokens int) {
 	require.Equal(t, prompt, expected.Prompt)
 	// The tokens are those that were read: the text has one more, and the end of
 	// line of the program that printed it.
-	return testdata.Data(t, "models", "stories260K.gguf"), strings.TrimSuffix(expected.Text, "\n"), len(expected.Tokens) + 1
+	return refdata.Data(t, "models", "stories260K.gguf"), strings.TrimSuffix(expected.Text, "\n"), len(expected.Tokens) + 1
 }
 
 func start(stdin string, args ...string) (code int, stdout, stderr string) {
@@ -193,7 +193,7 @@ func TestFailure(t *testing.T) {
 	assert.Equal(t, 1, code)
 	assert.Contains(t, stderr, "nowhere.gguf")
 	assert.Empty(t, out)
-	code, out, stderr = start("", "-model", testdata.Data(t, "models", "stories260K-hf"), "-prompt", prompt)
+	code, out, stderr = start("", "-model", refdata.Data(t, "models", "stories260K-hf"), "-prompt", prompt)
 	assert.Equal(t, 1, code)
 	assert.Contains(t, stderr, "tokenizer")
 	assert.Empty(t, out)

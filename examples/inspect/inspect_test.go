@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/winnowlm/winnow/internal/testdata"
+	"github.com/winnowlm/winnow/internal/refdata"
 	"github.com/winnowlm/winnow/model/weights"
 )
 
@@ -23,7 +23,7 @@ func start(args ...string) (code int, stdout, stderr string) {
 }
 
 func TestInspect(t *testing.T) {
-	model := testdata.Data(t, "models", "stories260K.gguf")
+	model := refdata.Data(t, "models", "stories260K.gguf")
 	code, out, stderr := start("-model", model, "-budget", "64")
 	require.Equal(t, 0, code, stderr)
 	assert.Empty(t, stderr)
@@ -50,7 +50,7 @@ func TestInspect(t *testing.T) {
 }
 
 func TestFolder(t *testing.T) {
-	code, out, stderr := start("-model", testdata.Data(t, "models", "stories260K-hf"))
+	code, out, stderr := start("-model", refdata.Data(t, "models", "stories260K-hf"))
 	assert.Regexp(t, `stories260K-hf, safetensors`, out)
 	assert.Regexp(t, `architecture +"llama"`, out)
 	assert.Regexp(t, `f32 +47 +260032`, out)
@@ -61,7 +61,7 @@ func TestFolder(t *testing.T) {
 // A sound file of which the library cannot compute a tensor is described, and
 // the tensor and its type named.
 func TestUnsupported(t *testing.T) {
-	src, err := weights.Open(testdata.Data(t, "models", "stories260K.gguf"))
+	src, err := weights.Open(refdata.Data(t, "models", "stories260K.gguf"))
 	require.NoError(t, err)
 	defer src.Close()
 	var meta []weights.KV
@@ -92,7 +92,7 @@ func TestUnsupported(t *testing.T) {
 // Every file of the collection of bad ones gets the exit status that the
 // collection wants.
 func TestHostile(t *testing.T) {
-	data, err := os.ReadFile(testdata.Data(t, "hostile", "expect.json"))
+	data, err := os.ReadFile(refdata.Data(t, "hostile", "expect.json"))
 	require.NoError(t, err)
 	var expect struct {
 		Files []struct{ File, Expect, Why string }
@@ -104,7 +104,7 @@ func TestHostile(t *testing.T) {
 			continue
 		}
 		seen++
-		code, _, stderr := start("-model", testdata.Data(t, "hostile", f.File))
+		code, _, stderr := start("-model", refdata.Data(t, "hostile", f.File))
 		switch f.Expect {
 		case "accept":
 			assert.Equal(t, 0, code, "%s: %s: %s", f.File, f.Why, stderr)

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/winnowlm/winnow/internal/testdata"
+	"github.com/winnowlm/winnow/internal/refdata"
 )
 
 func start(args ...string) (code int, stdout, stderr string) {
@@ -34,7 +34,7 @@ func answer(t *testing.T, v any, args ...string) {
 }
 
 func TestTokenize(t *testing.T) {
-	model := testdata.Data(t, "models", "stories260K.gguf")
+	model := refdata.Data(t, "models", "stories260K.gguf")
 	for args, want := range map[string]string{
 		"-p Once --ids":              "1 403\n",
 		"-p Once --ids --no-special": "403\n",
@@ -54,7 +54,7 @@ func TestTokenize(t *testing.T) {
 
 // Without a tokenizer there are ids alone.
 func TestNoTokenizer(t *testing.T) {
-	model := testdata.Data(t, "models", "stories260K-hf")
+	model := refdata.Data(t, "models", "stories260K-hf")
 	var r struct {
 		Prompt_ids, IDs []int32
 		Gap             []float64
@@ -72,8 +72,8 @@ func TestNoTokenizer(t *testing.T) {
 
 // The reference's logits are float32 throughout.
 func TestLogits(t *testing.T) {
-	model := testdata.Data(t, "models", "stories260K.gguf")
-	want, err := os.ReadFile(testdata.Data(t, "models", "stories260K.logits.f32"))
+	model := refdata.Data(t, "models", "stories260K.gguf")
+	want, err := os.ReadFile(refdata.Data(t, "models", "stories260K.logits.f32"))
 	require.NoError(t, err)
 	const rows, vocab = 4, 512
 	for _, all := range []bool{false, true} {
@@ -109,8 +109,8 @@ func float(data []byte, j int) float64 {
 }
 
 func TestGreedy(t *testing.T) {
-	model := testdata.Data(t, "models", "stories260K.gguf")
-	data, err := os.ReadFile(testdata.Data(t, "models", "stories260K.expected.json"))
+	model := refdata.Data(t, "models", "stories260K.gguf")
+	data, err := os.ReadFile(refdata.Data(t, "models", "stories260K.expected.json"))
 	require.NoError(t, err)
 	var expected struct{ Tokens []int32 }
 	require.NoError(t, json.Unmarshal(data, &expected))
@@ -130,7 +130,7 @@ func TestGreedy(t *testing.T) {
 }
 
 func TestBench(t *testing.T) {
-	model := testdata.Data(t, "models", "stories260K.gguf")
+	model := refdata.Data(t, "models", "stories260K.gguf")
 	code, out, stderr := start("bench", model, "--pp", "8,16", "--tg", "4", "--depth", "0,64", "--threads", "1,2", "--kv", "f16,int8", "--reps", "1")
 	require.Equal(t, 0, code, stderr)
 	type key struct {
@@ -173,7 +173,7 @@ func TestErrors(t *testing.T) {
 		assert.NotEmpty(t, stderr, args)
 		assert.Empty(t, out, args)
 	}
-	model := testdata.Data(t, "models", "stories260K.gguf")
+	model := refdata.Data(t, "models", "stories260K.gguf")
 	code, _, stderr := start("greedy", model, "--tokens", "1,512")
 	assert.Equal(t, 1, code)
 	assert.Contains(t, stderr, "512")

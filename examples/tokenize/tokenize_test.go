@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/winnowlm/winnow/internal/testdata"
+	"github.com/winnowlm/winnow/internal/refdata"
 )
 
 func start(stdin string, args ...string) (code int, stdout, stderr string) {
@@ -21,7 +21,7 @@ func start(stdin string, args ...string) (code int, stdout, stderr string) {
 }
 
 func TestTokenize(t *testing.T) {
-	model := testdata.Data(t, "models", "stories260K.gguf")
+	model := refdata.Data(t, "models", "stories260K.gguf")
 	file := filepath.Join(t.TempDir(), "text")
 	require.NoError(t, os.WriteFile(file, []byte("Once upon a time"), 0o600))
 	for _, c := range []struct {
@@ -53,7 +53,7 @@ func TestTokenize(t *testing.T) {
 // The models of these files cannot be run: they are vocabularies alone.
 func TestVocabularies(t *testing.T) {
 	text := "Größe 12345 \"你好\"\n\tcode() 🙂"
-	for _, model := range testdata.Glob(t, testdata.Data(t, "tokenizers", "gguf-vocab", "*.gguf")) {
+	for _, model := range refdata.Glob(t, refdata.Data(t, "tokenizers", "gguf-vocab", "*.gguf")) {
 		code, ids, stderr := start("", "-model", model, "-bare", "-text", text)
 		require.Equal(t, 0, code, stderr)
 		code, out, stderr := start("", "-model", model, "-decode", ids)

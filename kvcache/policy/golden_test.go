@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/winnowlm/winnow/attention"
-	"github.com/winnowlm/winnow/internal/testdata"
+	"github.com/winnowlm/winnow/internal/refdata"
 	"github.com/winnowlm/winnow/kvcache"
 	"github.com/winnowlm/winnow/quant"
 )
@@ -51,7 +51,7 @@ func (x tensor) tokenMajor(repeat int) []float32 {
 
 // golden reads the cases whose file name matches pattern into fresh values.
 func golden[T any](t *testing.T, pattern string, run func(t *testing.T, c T)) {
-	for _, file := range testdata.Glob(t, testdata.Golden(t, pattern)) {
+	for _, file := range refdata.Glob(t, refdata.Golden(t, pattern)) {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			data, err := os.ReadFile(file)
 			require.NoError(t, err)

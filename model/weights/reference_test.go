@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/winnowlm/winnow/internal/testdata"
+	"github.com/winnowlm/winnow/internal/refdata"
 )
 
 // policy is what this package decides where the hostile files leave it open.
@@ -33,7 +33,7 @@ var policy = map[string]bool{
 // TestHostile opens every hostile file in every way. Files whose fault is in
 // what the model or tokenizer says (m_, v_, c_) are sound as containers.
 func TestHostile(t *testing.T) {
-	dir := testdata.Data(t, "hostile")
+	dir := refdata.Data(t, "hostile")
 	text, err := os.ReadFile(filepath.Join(dir, "expect.json"))
 	require.NoError(t, err)
 	var expect struct {
@@ -60,7 +60,7 @@ func TestHostile(t *testing.T) {
 }
 
 func TestHostileIndex(t *testing.T) {
-	text, err := os.ReadFile(testdata.Data(t, "hostile", "safetensors", "model.safetensors.url.index.json"))
+	text, err := os.ReadFile(refdata.Data(t, "hostile", "safetensors", "model.safetensors.url.index.json"))
 	require.NoError(t, err)
 	err = openBoth(t, fstest.MapFS{indexFile: {Data: text}}, ".", func(*Source) {})
 	assert.ErrorContains(t, err, "want a file inside the folder")
@@ -69,7 +69,7 @@ func TestHostileIndex(t *testing.T) {
 // TestHostileAllocation: opening takes no more memory than a small multiple of
 // the file, whatever the file claims.
 func TestHostileAllocation(t *testing.T) {
-	files := testdata.Glob(t, filepath.Join(testdata.Data(t, "hostile"), "*", "*.*"))
+	files := refdata.Glob(t, filepath.Join(refdata.Data(t, "hostile"), "*", "*.*"))
 	for _, path := range files {
 		data, err := os.ReadFile(path)
 		require.NoError(t, err)
@@ -116,7 +116,7 @@ func TestAllocation(t *testing.T) {
 }
 
 func TestSafetensorsSamples(t *testing.T) {
-	for _, path := range testdata.Glob(t, testdata.Data(t, "models", "safetensors-samples", "*.safetensors")) {
+	for _, path := range refdata.Glob(t, refdata.Data(t, "models", "safetensors-samples", "*.safetensors")) {
 		err := everyWay(t, path, func(t *testing.T, s *Source) {
 			_, tensors := content(t, s)
 			assert.NotEmpty(t, tensors, path)
@@ -126,7 +126,7 @@ func TestSafetensorsSamples(t *testing.T) {
 }
 
 func TestVocabularies(t *testing.T) {
-	for _, path := range testdata.Glob(t, testdata.Data(t, "tokenizers", "gguf-vocab", "*.gguf")) {
+	for _, path := range refdata.Glob(t, refdata.Data(t, "tokenizers", "gguf-vocab", "*.gguf")) {
 		s, err := Open(path)
 		require.NoError(t, err)
 		tokens, ok := s.Meta["tokenizer.ggml.tokens"].([]string)
@@ -143,10 +143,10 @@ func TestVocabularies(t *testing.T) {
 // TestStories: the two conversions of one model are the same tensors, but for
 // the order of the rows of q and k, which GGUF's llama rotates in pairs.
 func TestStories(t *testing.T) {
-	g, err := Open(testdata.Data(t, "models", "stories260K.gguf"))
+	g, err := Open(refdata.Data(t, "models", "stories260K.gguf"))
 	require.NoError(t, err)
 	defer g.Close()
-	h, err := Open(testdata.Data(t, "models", "stories260K-hf"))
+	h, err := Open(refdata.Data(t, "models", "stories260K-hf"))
 	require.NoError(t, err)
 	defer h.Close()
 	assert.Equal(t, "llama", g.Meta["general.architecture"])
@@ -185,7 +185,7 @@ func interleave(data []byte, rowBytes, headDim int) []byte {
 
 // TestRewrite writes the reference model again and reads the same.
 func TestRewrite(t *testing.T) {
-	s, err := Open(testdata.Data(t, "models", "stories260K.gguf"))
+	s, err := Open(refdata.Data(t, "models", "stories260K.gguf"))
 	require.NoError(t, err)
 	defer s.Close()
 	meta, tensors := content(t, s)

@@ -10,14 +10,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/winnowlm/winnow"
-	"github.com/winnowlm/winnow/internal/testdata"
+	"github.com/winnowlm/winnow/internal/refdata"
 	"github.com/winnowlm/winnow/kvcache"
 	"github.com/winnowlm/winnow/kvcache/policy"
 	"github.com/winnowlm/winnow/quant"
 )
 
 func stories(t *testing.T) Open {
-	path := testdata.Data(t, "models", "stories260K.gguf")
+	path := refdata.Data(t, "models", "stories260K.gguf")
 	return func(o winnow.Options) (*winnow.Model, error) { return winnow.Load(path, o) }
 }
 

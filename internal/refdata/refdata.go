@@ -1,5 +1,5 @@
-// Package testdata finds the folders of reference data that tests read in place.
-package testdata
+// Package refdata finds the folders of reference data that tests read in place.
+package refdata
 
 import (
 	"os"

@@ -23,11 +23,11 @@ func Example() {
 		log.Fatal(err)
 	}
 	defer m.Close()
-	s, err := m.NewSession(kvcache.Config{Policy: policy.SnapKV{Budget: 256}})
+	s, err := m.NewSession(kvcache.Config{Policy: policy.SnapKV{Budget: 128}})
 	if err != nil {
 		log.Fatal(err)
 	}
-	document := strings.Repeat("A sentence of a long document. ", 60)
+	document := strings.Repeat("A sentence of a long document. ", 20)
 	var answer strings.Builder
 	for token, err := range s.Generate(context.Background(), document+"And a question?", winnow.GenerateOptions{MaxTokens: 20}) {
 		if err != nil {
@@ -37,7 +37,7 @@ func Example() {
 	}
 	read := s.Stats().PromptTokens
 	fmt.Println(read, "tokens read,", len(s.Tokens())-read, "written,", s.Cache().Rows(), "rows kept")
-	// Output: 1875 tokens read, 20 written, 275 rows kept
+	// Output: 635 tokens read, 20 written, 147 rows kept
 }
 
 // Two continuations of one prompt share its cache.

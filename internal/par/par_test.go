@@ -3,6 +3,7 @@ package par
 import (
 	"errors"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -133,21 +134,27 @@ func TestGoexitOfATaskDoesNotHang(t *testing.T) {
 	p.Close()
 }
 
+// workers counts the goroutines of pools, of which one that has just ended may
+// still be on its way out.
+func workers() int {
+	stacks := make([]byte, 1<<20)
+	return strings.Count(string(stacks[:runtime.Stack(stacks, true)]), "par.(*Pool).worker(")
+}
+
 func TestCloseEndsTheWorkers(t *testing.T) {
-	before := runtime.NumGoroutine()
 	for _, pause := range []time.Duration{0, 3 * time.Millisecond} {
+		become := func(n int) {
+			assert.Eventually(t, func() bool { return workers() == n }, 10*time.Second, time.Millisecond, "want %d workers, have %d", n, workers())
+		}
+		become(0)
 		p := New(6)
-		assert.Equal(t, before, runtime.NumGoroutine(), "workers start with the first loop")
+		assert.Zero(t, workers(), "workers start with the first loop")
 		p.Run(12, funcTask(func(_, _ int) {}))
-		assert.Equal(t, before+5, runtime.NumGoroutine())
+		become(5)
 		time.Sleep(pause)
 		p.Close()
 		p.Close()
-		// A goroutine that has called Done may still be on its way out.
-		for i := 0; i < 1000 && runtime.NumGoroutine() != before; i++ {
-			time.Sleep(time.Millisecond)
-		}
-		assert.Equal(t, before, runtime.NumGoroutine())
+		become(0)
 		assert.PanicsWithValue(t, "par: Run: got a closed pool, want an open one", func() {
 			p.Run(1, funcTask(func(_, _ int) {}))
 		})

@@ -175,7 +175,7 @@ func TestWrongUsage(t *testing.T) {
 		"-temp 1 -min-p x":  "min-p",
 		"-top-p 0.9":        "-top-p does nothing without -temp",
 		"-budget 64":        "-budget does nothing",
-		"-policy h2o":       "none, window or snapkv",
+		"-policy best":      "want one of none, window",
 		"-k q9":             "q9",
 		"-seed -1":          "seed",
 		"-nonsense":         "nonsense",

@@ -1,6 +1,5 @@
 // Needle hides facts in a long text, asks for one, and shows side by side what
-// the full cache, SnapKV and a sliding window of the same size answer, and what
-// each keeps.
+// the full cache and policies of one budget answer, and what each keeps.
 //
 //	needle
 //	needle -words 20000 -budget 256 -seed 7
@@ -69,7 +68,7 @@ func needle(ctx context.Context, args []string, stdout io.Writer) error {
 
 func compare(ctx context.Context, m *winnow.Model, text string, fact testmodel.Needle, budget int, stdout io.Writer) error {
 	fmt.Fprintf(stdout, "Somewhere in a text of %d words:%s%s .\nThe text ends with the question:%s …\n\n", len(strings.Fields(text)), fact.Question(), fact.Value, fact.Question())
-	fmt.Fprintf(stdout, "%-26s  %-24s  %-5s  %10s  %9s  %9s\n", "cache", "answer", "", "memory", "rows", "tok/s")
+	fmt.Fprintf(stdout, "%-27s  %-24s  %-5s  %10s  %9s  %9s\n", "cache", "answer", "", "memory", "rows", "tok/s")
 	for _, c := range []struct {
 		name string
 		cfg  kvcache.Config
@@ -78,6 +77,11 @@ func compare(ctx context.Context, m *winnow.Model, text string, fact testmodel.N
 		{"full, int8", kvcache.Config{K: quant.Int8, V: quant.Int8}},
 		{"SnapKV", kvcache.Config{Policy: snap(budget)}},
 		{"SnapKV, int8", kvcache.Config{K: quant.Int8, V: quant.Int8, Policy: snap(budget)}},
+		{"Ada-KV", kvcache.Config{Policy: policy.AdaKV{Scorer: snap(budget)}}},
+		{"TOVA", kvcache.Config{Policy: policy.TOVA{Budget: budget}}},
+		{"H2O", kvcache.Config{Policy: policy.H2O{Heavy: budget / 2, Recent: budget / 2}}},
+		{"KeyDiff", kvcache.Config{Policy: policy.KeyDiff{Budget: budget}}},
+		{"Recycled (full, reads less)", kvcache.Config{Policy: policy.Recycled{TopK: budget, Stride: 16}}},
 		{"window of the same size", kvcache.Config{Policy: policy.Window{Sink: 4, Recent: budget - 4}}},
 	} {
 		a, err := ask(ctx, m, text+fact.Question(), c.cfg)
@@ -88,10 +92,17 @@ func compare(ctx context.Context, m *winnow.Model, text string, fact testmodel.N
 		if a.text == fact.Value {
 			verdict = "right"
 		}
-		fmt.Fprintf(stdout, "%-26s  %-24.24s  %-5s  %10s  %9d  %9.0f\n", c.name, strings.TrimSpace(a.text), verdict, cli.Bytes(a.bytes), a.rows, a.rate)
+		fmt.Fprintf(stdout, "%-27s  %-24.24s  %-5s  %10s  %9d  %9.0f\n", c.name, strings.TrimSpace(a.text), verdict, cli.Bytes(a.bytes), a.rows, a.rate)
 	}
+	fmt.Fprint(stdout, explanation)
 	return nil
 }
+
+const explanation = `
+The first word is always right: it comes from the prompt's own pass, which sees
+everything. The others need rows that only some policies keep: those to which
+the question attends, and their neighbours.
+`
 
 // snap is SnapKV with a kernel that keeps the neighbours of what is found: an
 // answer of three words follows the row that the question attends to.

@@ -14,10 +14,17 @@ func TestNeedle(t *testing.T) {
 	var out, errs bytes.Buffer
 	require.Equal(t, cli.OK, run(t.Context(), []string{"-words", "600", "-budget", "64"}, nil, &out, &errs), errs.String())
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
-	require.Len(t, lines, 9, out.String())
-	for i, want := range []string{"right", "right", "right", "right", "wrong"} {
-		require.Contains(t, lines[4+i], want, out.String())
+	right := 0
+	for _, line := range lines {
+		switch {
+		case strings.HasPrefix(line, "full"), strings.HasPrefix(line, "SnapKV"), strings.HasPrefix(line, "Ada-KV"):
+			require.Contains(t, line, "right", out.String())
+			right++
+		case strings.HasPrefix(line, "window"):
+			require.Contains(t, line, "wrong", out.String())
+		}
 	}
+	require.Equal(t, 5, right, out.String())
 }
 
 func TestNeedleUsage(t *testing.T) {

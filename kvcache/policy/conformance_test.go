@@ -32,6 +32,31 @@ func TestConformance(t *testing.T) {
 			Ample: policy.SnapKV{Budget: ample, Pool: policy.Max, Group: policy.Most},
 			Tight: policy.SnapKV{Budget: 64, Observe: 64, Kernel: 7, Pool: policy.Max, Group: policy.Most}, Rows: 64, Grow: true,
 		},
+		{
+			Name:  "h2o",
+			Ample: policy.H2O{Recent: ample},
+			Tight: policy.H2O{Heavy: 30, Recent: 40}, Rows: 70,
+		},
+		{
+			Name:  "tova",
+			Ample: policy.TOVA{Budget: ample},
+			Tight: policy.TOVA{Budget: 70}, Rows: 70,
+		},
+		{
+			Name:  "pyramidkv",
+			Ample: policy.PyramidKV{Scorer: policy.SnapKV{Budget: ample}},
+			Tight: policy.PyramidKV{Scorer: policy.SnapKV{Budget: 70, Observe: 16}}, Layers: []int{122, 70, 18}, Grow: true,
+		},
+		{
+			Name:  "adakv",
+			Ample: policy.AdaKV{Scorer: policy.SnapKV{Budget: ample}},
+			Tight: policy.AdaKV{Scorer: policy.SnapKV{Budget: 70, Observe: 16}}, Rows: 70, Ragged: true, Grow: true,
+		},
+		{
+			Name:  "adakv-pyramidkv",
+			Ample: policy.AdaKV{Scorer: policy.PyramidKV{Scorer: policy.SnapKV{Budget: ample}}, Normalize: true},
+			Tight: policy.AdaKV{Scorer: policy.PyramidKV{Scorer: policy.SnapKV{Budget: 70, Observe: 16}}, Normalize: true}, Layers: []int{122, 70, 18}, Ragged: true, Grow: true,
+		},
 	} {
 		policytest.Run(t, c)
 	}

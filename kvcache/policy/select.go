@@ -3,7 +3,74 @@ package policy
 import (
 	"cmp"
 	"slices"
+
+	"github.com/winnowlm/winnow/attention"
+	"github.com/winnowlm/winnow/kvcache"
 )
+
+// Scorer is a policy that ranks rows. PyramidKV and AdaKV divide the budget of
+// another's ranking differently, between layers and between heads. A Scorer
+// that is a kvcache.Checker is asked too.
+type Scorer interface {
+	kvcache.Policy
+	// Rank is asked where Keep would be. It returns a score for the rows of
+	// each head but the last ones, which stay, and how many of those scored
+	// stay in each head; nil when nothing is to be dropped. The scores are the
+	// caller's to change.
+	Rank(l *kvcache.Layer, s kvcache.Step, seen *attention.Scores) (score [][]float32, n int)
+}
+
+// scorer fills in the default.
+func scorer(s Scorer) Scorer {
+	if s == nil {
+		return SnapKV{}
+	}
+	return s
+}
+
+func checkScorer(s Scorer, shape kvcache.Shape, cfg kvcache.Config) error {
+	if c, ok := s.(kvcache.Checker); ok {
+		return c.Check(shape, cfg)
+	}
+	return nil
+}
+
+// keepRanked drops what p ranks last.
+func keepRanked(p Scorer, l *kvcache.Layer, s kvcache.Step, seen *attention.Scores) {
+	score, n := p.Rank(l, s, seen)
+	for h, own := range score {
+		keepBest(l.Heads[h:h+1], own, n)
+	}
+}
+
+// keepBest keeps, in each of the heads, the n best of the rows that score is
+// for, which are the first, and all rows after them.
+func keepBest(heads []kvcache.Head, score []float32, n int) {
+	switch drop := len(score) - n; {
+	case drop <= 0:
+	case drop == 1: // as at each step of a policy that bounds what is generated
+		least := worst(score)
+		for h := range heads {
+			heads[h].Drop(least, least+1)
+		}
+	default:
+		best := top(score, n)
+		for h := range heads {
+			heads[h].Keep(slices.Concat(best, span(len(score), heads[h].Len())))
+		}
+	}
+}
+
+// worst returns the slot that top would drop first: the last of the smallest.
+func worst(score []float32) int {
+	least := 0
+	for j, w := range score {
+		if cmp.Compare(w, score[least]) <= 0 {
+			least = j
+		}
+	}
+	return least
+}
 
 // top returns the slots of the n largest scores, ascending. Of equal scores
 // the lower slot wins; NaN loses to everything.

@@ -93,25 +93,32 @@ func (p SnapKV) Show(_ *kvcache.Layer, s kvcache.Step) kvcache.Plan {
 
 // Keep selects once the prompt is whole.
 func (p SnapKV) Keep(l *kvcache.Layer, s kvcache.Step, seen *attention.Scores) {
+	keepRanked(p, l, s, seen)
+}
+
+// Rank returns the pooled votes for the rows before the observation window,
+// and how many of them the budget has room for.
+func (p SnapKV) Rank(l *kvcache.Layer, s kvcache.Step, seen *attention.Scores) ([][]float32, int) {
 	if !s.Prompt || s.Rest > 0 || seen == nil {
-		return
+		return nil, 0
 	}
 	p = p.filled()
-	for h := range l.Heads {
-		hd := &l.Heads[h]
-		if hd.Len() <= p.Budget {
-			continue
-		}
-		past := hd.Len() - p.Observe
-		votes := p.Pool.pool(p.Group.reduce(l, seen, h)[:past], p.Kernel)
-		hd.Keep(append(top(votes, p.Budget-p.Observe), span(past, hd.Len())...))
+	score := make([][]float32, len(l.Heads))
+	for h := range score {
+		past := max(0, l.Heads[h].Len()-p.Observe)
+		score[h] = p.Pool.pool(p.Group.reduce(l, seen, h)[:past], p.Kernel)
 	}
+	return score, p.Budget - p.Observe
 }
 
 // reduce combines the attention that the query heads of KV head h paid to each
 // row.
 func (r Reduce) reduce(l *kvcache.Layer, seen *attention.Scores, h int) []float32 {
-	group := seen.Mass[h*l.Group : (h+1)*l.Group]
+	return r.combine(seen.Mass[h*l.Group : (h+1)*l.Group])
+}
+
+// combine does so for any query heads that see the same rows.
+func (r Reduce) combine(group [][]float32) []float32 {
 	votes := slices.Clone(group[0])
 	for _, mass := range group[1:] {
 		for j, w := range mass {
@@ -124,7 +131,7 @@ func (r Reduce) reduce(l *kvcache.Layer, seen *attention.Scores, h int) []float3
 	}
 	if r == Mean {
 		for j := range votes {
-			votes[j] /= float32(l.Group)
+			votes[j] /= float32(len(group))
 		}
 	}
 	return votes

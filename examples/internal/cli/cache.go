@@ -12,20 +12,57 @@ import (
 
 // Cache holds the flags that configure a session's cache.
 type Cache struct {
-	fs                    *flag.FlagSet
-	Policy                string // none, window, snapkv
-	Budget, observe, sink int
-	K, V                  string // names of formats
+	fs                            *flag.FlagSet
+	Policy                        string
+	Budget, observe, sink, stride int
+	K, V                          string // names of formats
 }
 
-// CacheFlags adds -policy, -budget, -observe, -sink, -k and -v.
+// method is a policy by its name on the command line.
+type method struct {
+	name  string
+	heeds []string // flags
+	make  func(c *Cache) kvcache.Policy
+}
+
+var methods = []method{
+	{"none", nil, func(*Cache) kvcache.Policy { return nil }},
+	{"window", []string{"budget", "sink"}, func(c *Cache) kvcache.Policy { return c.window() }},
+	{"streamingllm", []string{"budget", "sink"}, func(c *Cache) kvcache.Policy {
+		p := c.window()
+		p.Renumber = true
+		return p
+	}},
+	{"snapkv", []string{"budget", "observe"}, func(c *Cache) kvcache.Policy { return c.snapKV() }},
+	{"pyramidkv", []string{"budget", "observe"}, func(c *Cache) kvcache.Policy { return policy.PyramidKV{Scorer: c.snapKV()} }},
+	{"adakv", []string{"budget", "observe"}, func(c *Cache) kvcache.Policy { return policy.AdaKV{Scorer: c.snapKV()} }},
+	{"h2o", []string{"budget"}, func(c *Cache) kvcache.Policy {
+		return policy.H2O{Heavy: c.Budget / 2, Recent: c.Budget - c.Budget/2}
+	}},
+	{"tova", []string{"budget"}, func(c *Cache) kvcache.Policy { return policy.TOVA{Budget: c.Budget} }},
+	{"keydiff", []string{"budget"}, func(c *Cache) kvcache.Policy { return policy.KeyDiff{Budget: c.Budget} }},
+	{"recycled", []string{"budget", "stride"}, func(c *Cache) kvcache.Policy {
+		return policy.Recycled{TopK: c.Budget, Stride: c.stride}
+	}},
+}
+
+func methodNames() string {
+	names := make([]string, len(methods))
+	for i, m := range methods {
+		names[i] = m.name
+	}
+	return strings.Join(names, ", ")
+}
+
+// CacheFlags adds -policy, -budget, -observe, -sink, -stride, -k and -v.
 func CacheFlags(fs *flag.FlagSet) *Cache {
 	c := &Cache{fs: fs}
 	formats := "format of cached %s: " + strings.Join(quant.Names(), ", ")
-	fs.StringVar(&c.Policy, "policy", "none", "what stays in the cache: none (everything), window, snapkv")
-	fs.IntVar(&c.Budget, "budget", 1024, "`rows` per KV head that the policy leaves")
-	fs.IntVar(&c.observe, "observe", 0, "`rows` at the prompt's end that vote in snapkv; 0: 32, or half a small budget")
-	fs.IntVar(&c.sink, "sink", 4, "first `rows` among the budget of window")
+	fs.StringVar(&c.Policy, "policy", "none", "what stays in the cache, none being everything: "+methodNames())
+	fs.IntVar(&c.Budget, "budget", 1024, "`rows` per KV head that the policy leaves, or that recycled shows")
+	fs.IntVar(&c.observe, "observe", 0, "`rows` at the prompt's end that vote in snapkv, pyramidkv, adakv; 0: 32, or half a small budget")
+	fs.IntVar(&c.sink, "sink", 4, "first `rows` among the budget of window, streamingllm")
+	fs.IntVar(&c.stride, "stride", 10, "`tokens` from one full step of recycled to the next")
 	fs.StringVar(&c.K, "k", "f16", strings.Replace(formats, "%s", "keys", 1))
 	fs.StringVar(&c.V, "v", "f16", strings.Replace(formats, "%s", "values", 1))
 	return c
@@ -42,19 +79,14 @@ func (c *Cache) Config() (kvcache.Config, error) {
 	if cfg.V, err = quant.ByName(c.V); err != nil {
 		return cfg, Usagef("-v: %v", err)
 	}
-	heeded := map[string][]string{"none": nil, "window": {"budget", "sink"}, "snapkv": {"budget", "observe"}}
-	own, ok := heeded[c.Policy]
-	if !ok {
-		return cfg, Usagef("-policy: got %q, want none, window or snapkv", c.Policy)
+	i := slices.IndexFunc(methods, func(m method) bool { return m.name == c.Policy })
+	if i < 0 {
+		return cfg, Usagef("-policy: got %q, want one of %s", c.Policy, methodNames())
 	}
-	for _, name := range Given(c.fs, "budget", "observe", "sink") {
-		if !slices.Contains(own, name) {
-			return cfg, Usagef("-%s does nothing with -policy %s", name, c.Policy)
-		}
-	}
-	if cfg.Policy, err = c.policy(); err != nil {
+	if err := c.check(methods[i]); err != nil {
 		return cfg, err
 	}
+	cfg.Policy = methods[i].make(c)
 	if p, ok := cfg.Policy.(kvcache.Checker); ok {
 		if err := p.Check(kvcache.Shape{}, cfg); err != nil {
 			return cfg, Usagef("%v", err)
@@ -63,22 +95,36 @@ func (c *Cache) Config() (kvcache.Config, error) {
 	return cfg, nil
 }
 
-func (c *Cache) policy() (kvcache.Policy, error) {
-	if c.Policy == "none" {
-		return nil, nil
+// check refuses flags that m does not heed and numbers that no policy takes.
+func (c *Cache) check(m method) error {
+	for _, name := range Given(c.fs, "budget", "observe", "sink", "stride") {
+		if !slices.Contains(m.heeds, name) {
+			return Usagef("-%s does nothing with -policy %s", name, m.name)
+		}
 	}
-	if c.Budget < 1 {
-		return nil, Usagef("-budget: got %d rows, want at least 1", c.Budget)
+	least := 1
+	if m.name == "h2o" {
+		least = 2 // a heavy one and a recent one
 	}
-	if c.Policy == "snapkv" {
-		return policy.SnapKV{Budget: c.Budget, Observe: c.observe}, nil
+	switch {
+	case m.heeds != nil && c.Budget < least:
+		return Usagef("-budget: got %d rows, want at least %d", c.Budget, least)
+	case slices.Contains(m.heeds, "sink") && (c.sink < 0 || c.sink >= c.Budget):
+		return Usagef("-sink: got %d rows, want 0 or more and fewer than the budget of %d", c.sink, c.Budget)
+	case c.stride < 1:
+		return Usagef("-stride: got %d tokens, want at least 1", c.stride)
 	}
-	if c.sink < 0 || c.sink >= c.Budget {
-		return nil, Usagef("-sink: got %d rows, want 0 or more and fewer than the budget of %d", c.sink, c.Budget)
-	}
+	return nil
+}
+
+func (c *Cache) snapKV() policy.SnapKV {
+	return policy.SnapKV{Budget: c.Budget, Observe: c.observe}
+}
+
+func (c *Cache) window() policy.Window {
 	p := policy.Window{Sink: c.sink, Recent: c.Budget - c.sink}
 	if c.sink == 0 {
 		p.Sink = -1
 	}
-	return p, nil
+	return p
 }

@@ -122,6 +122,13 @@ func TestCache(t *testing.T) {
 		"-policy window -budget 64 -sink 0":   {K: quant.F16, V: quant.F16, Policy: policy.Window{Sink: -1, Recent: 64}},
 		"-policy window -budget 64 -sink 63":  {K: quant.F16, V: quant.F16, Policy: policy.Window{Sink: 63, Recent: 1}},
 		"-policy snapkv -budget 8 -observe 2": {K: quant.F16, V: quant.F16, Policy: policy.SnapKV{Budget: 8, Observe: 2}},
+		"-policy streamingllm -budget 64":     {K: quant.F16, V: quant.F16, Policy: policy.Window{Sink: 4, Recent: 60, Renumber: true}},
+		"-policy pyramidkv -budget 64":        {K: quant.F16, V: quant.F16, Policy: policy.PyramidKV{Scorer: policy.SnapKV{Budget: 64}}},
+		"-policy adakv -observe 8":            {K: quant.F16, V: quant.F16, Policy: policy.AdaKV{Scorer: policy.SnapKV{Budget: 1024, Observe: 8}}},
+		"-policy h2o -budget 65":              {K: quant.F16, V: quant.F16, Policy: policy.H2O{Heavy: 32, Recent: 33}},
+		"-policy tova -budget 64":             {K: quant.F16, V: quant.F16, Policy: policy.TOVA{Budget: 64}},
+		"-policy keydiff":                     {K: quant.F16, V: quant.F16, Policy: policy.KeyDiff{Budget: 1024}},
+		"-policy recycled -stride 5":          {K: quant.F16, V: quant.F16, Policy: policy.Recycled{TopK: 1024, Stride: 5}},
 		"-policy snapkv -budget 1 -k bf16":    {K: quant.BF16, V: quant.F16, Policy: policy.SnapKV{Budget: 1}},
 	} {
 		got, err := config(args)
@@ -131,8 +138,11 @@ func TestCache(t *testing.T) {
 	for args, say := range map[string]string{
 		"-k f12":                              "f12",
 		"-v f12":                              "-v",
-		"-policy best":                        "none, window or snapkv",
+		"-policy best":                        "want one of none, window",
 		"-budget 64":                          "-budget does nothing with -policy none",
+		"-policy tova -stride 5":              "-stride does nothing with -policy tova",
+		"-policy recycled -stride 0":          "at least 1",
+		"-policy h2o -budget 1":               "at least 2",
 		"-policy none -observe 8":             "-observe does nothing",
 		"-policy window -observe 8":           "-observe does nothing",
 		"-policy snapkv -sink 8":              "-sink does nothing",

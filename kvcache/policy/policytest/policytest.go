@@ -28,11 +28,14 @@ import (
 
 // Case is a policy under test.
 type Case struct {
-	Name  string
-	Ample kvcache.Policy // with a budget of at least Tokens rows
-	Tight kvcache.Policy // with a budget of Rows rows; nil: the policy drops nothing
-	Rows  int            // that each head holds when a prompt longer than that ends
-	Grow  bool           // rows generated later are all kept, so that Rows is exact at the end of the prompt alone
+	Name    string
+	Ample   kvcache.Policy // with a budget of at least Tokens rows
+	Tight   kvcache.Policy // with a budget of Rows rows; nil: the policy drops nothing
+	Rows    int            // that each head holds when a prompt longer than that ends
+	Layers  []int          // Rows of each layer, in place of Rows where they differ
+	Ragged  bool           // Rows is the mean over a layer's heads, give or take one
+	Grow    bool           // rows generated later are all kept and come on top
+	Forgets bool           // what follows depends on Layer.Memo, which a file does not hold: a loaded cache goes on as one without memos
 }
 
 // Tokens is the length of a test's prompt and continuation.
@@ -95,12 +98,9 @@ func check(t *testing.T, m model.Model, c Case, k, v quant.Format) {
 	}
 	whole := newRun(t, m, with(pol)).read(promptLen)
 	whole.shape(c)
-	whole.neutral(t, with(pol))
+	whole.neutral(t, with(pol), c.Forgets)
 	after := whole.next(nextLen)
-	whole.shape(Case{Tight: c.Tight, Rows: c.Rows, Grow: true})
-	if c.Tight != nil && !c.Grow {
-		whole.shape(c)
-	}
+	whole.shape(c)
 	for _, piece := range []int{1, 7, 64} {
 		require.Equal(t, after, newRun(t, m, with(pol)).read(piece).next(nextLen), "prompt in pieces of %d", piece)
 	}
@@ -164,23 +164,20 @@ func (r *run) shape(c Case) {
 	cfg := r.kv.Config()
 	for i := range r.kv.Shape().NumLayers {
 		l := r.kv.Layer(i)
+		want, sum := r.want(c, i), 0
 		for h := range l.Heads {
 			pos := l.Heads[h].Pos()
 			for j := 1; j < len(pos); j++ {
 				require.Less(r.t, pos[j-1], pos[j], "positions ascend")
 			}
-			rows := r.at
-			if c.Tight != nil {
-				rows = min(rows, c.Rows)
-				if c.Grow {
-					rows += r.at - promptLen
-				}
-			}
-			if c.Tight == nil || !c.Grow || r.at == promptLen {
-				require.Len(r.t, pos, rows, "layer %d, head %d", i, h)
+			if sum += len(pos); !c.Ragged {
+				require.Len(r.t, pos, want, "layer %d, head %d", i, h)
 			}
 			require.Less(r.t, int(pos[len(pos)-1]), r.at)
 			kept += int64(len(pos))
+		}
+		if c.Ragged {
+			require.InDelta(r.t, want*len(l.Heads), sum, float64(len(l.Heads)), "layer %d", i)
 		}
 	}
 	// Evicted rows may still take one block a head, and an eighth.
@@ -199,8 +196,25 @@ func (r *run) shape(c Case) {
 	}
 }
 
-// neutral checks that a fork and a file go on as the cache itself does.
-func (r *run) neutral(t *testing.T, cfg kvcache.Config) {
+// want returns how many rows the heads of layer i are to hold now.
+func (r *run) want(c Case, i int) int {
+	if c.Tight == nil {
+		return r.at
+	}
+	rows := c.Rows
+	if c.Layers != nil {
+		rows = c.Layers[i]
+	}
+	rows = min(r.at, rows)
+	if c.Grow {
+		rows += r.at - promptLen
+	}
+	return rows
+}
+
+// neutral checks that a fork and a file go on as the cache itself does; a file,
+// if the policy forgets, as the cache does without its memos.
+func (r *run) neutral(t *testing.T, cfg kvcache.Config, forgets bool) {
 	fingerprint := [32]byte{1, 2, 3}
 	var file bytes.Buffer
 	require.NoError(t, r.kv.Save(&file, fingerprint, []byte("note")))
@@ -217,5 +231,10 @@ func (r *run) neutral(t *testing.T, cfg kvcache.Config) {
 	disturb.next(nextLen)
 	want := other(parent).next(nextLen)
 	require.Equal(t, want, other(r.kv.Fork()).next(nextLen), "a fork of a cache whose other fork went on")
+	if forgets {
+		bare := r.kv.Fork()
+		bare.Truncate(int32(r.at)) // drops memos alone
+		want = other(bare).next(nextLen)
+	}
 	require.Equal(t, want, other(loaded).next(nextLen), "a cache that was saved and loaded")
 }

@@ -1,0 +1,104 @@
+package policy
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/winnowlm/winnow/attention"
+	"github.com/winnowlm/winnow/kvcache"
+)
+
+// KeyDiff compresses at the end of each prompt by the keys alone: the rows
+// stay whose keys differ most from the others (Park et al. 2025; code NVIDIA
+// kvpress). The anchor of a head is the mean of its keys, each scaled to
+// length 1; a row's score is −cos(key, anchor). What is generated afterwards
+// is kept until the next prompt ends.
+//
+// No query is asked, so what stays does not depend on the question that
+// follows. The original protects no rows; Sink and Recent may. Keys count as
+// the cache's format holds them. Equal scores: the lower position stays.
+type KeyDiff struct {
+	Budget int // rows that survive; 0: 1024
+	Sink   int // of these, first rows that stay in any case
+	Recent int // of these, last rows that stay in any case
+}
+
+func (p KeyDiff) filled() KeyDiff {
+	if p.Budget == 0 {
+		p.Budget = defaultBudget
+	}
+	return p
+}
+
+// Check refuses sizes that cannot be.
+func (p KeyDiff) Check(kvcache.Shape, kvcache.Config) error {
+	p = p.filled()
+	switch {
+	case p.Budget < 1:
+		return fmt.Errorf("policy: KeyDiff: got Budget %d, want at least 1", p.Budget)
+	case p.Sink < 0 || p.Recent < 0 || p.Sink > p.Budget || p.Recent > p.Budget-p.Sink:
+		return fmt.Errorf("policy: KeyDiff: got Sink %d and Recent %d, want none below 0 and at most the budget of %d together", p.Sink, p.Recent, p.Budget)
+	}
+	return nil
+}
+
+// Show shows everything and watches nothing.
+func (p KeyDiff) Show(*kvcache.Layer, kvcache.Step) kvcache.Plan { return kvcache.Plan{} }
+
+// Keep selects once the prompt is whole.
+func (p KeyDiff) Keep(l *kvcache.Layer, s kvcache.Step, _ *attention.Scores) {
+	if !s.Prompt || s.Rest > 0 {
+		return
+	}
+	p = p.filled()
+	for h := range l.Heads {
+		hd := &l.Heads[h]
+		if hd.Len() <= p.Budget {
+			continue
+		}
+		last := hd.Len() - p.Recent
+		keep := span(0, p.Sink)
+		for _, slot := range top(keyDiff(hd)[p.Sink:last], p.Budget-p.Sink-p.Recent) {
+			keep = append(keep, slot+int32(p.Sink))
+		}
+		hd.Keep(append(keep, span(last, hd.Len())...))
+	}
+}
+
+// keyDiff returns −cos(key, anchor) of each row of a head. A key of zeros has
+// the cosine 0.
+func keyDiff(hd *kvcache.Head) []float32 {
+	k, v := make([]float32, hd.Dim()), make([]float32, hd.Dim())
+	anchor := make([]float64, hd.Dim())
+	norm := make([]float64, hd.Len())
+	for slot := range norm {
+		hd.Row(k, v, slot)
+		sum := 0.0
+		for _, x := range k {
+			sum += float64(x) * float64(x)
+		}
+		if norm[slot] = math.Sqrt(sum); sum > 0 {
+			for i, x := range k {
+				anchor[i] += float64(x) / norm[slot]
+			}
+		}
+	}
+	// The mean and the sum have the same direction.
+	sum := 0.0
+	for _, x := range anchor {
+		sum += x * x
+	}
+	length := math.Sqrt(sum)
+	score := make([]float32, hd.Len())
+	for slot := range score {
+		hd.Row(k, v, slot)
+		dot := 0.0
+		for i, x := range k {
+			dot += float64(x) * anchor[i]
+		}
+		if d := norm[slot] * length; d > 0 {
+			score[slot] = float32(-dot / d)
+		}
+	}
+	return score
+}

@@ -40,6 +40,8 @@ func TestRetrieval(t *testing.T) {
 		{"int8", kvcache.Config{K: quant.Int8, V: quant.Int8}, true},
 		{"snapkv", kvcache.Config{Policy: policy.SnapKV{Budget: 64, Observe: 16, Kernel: 7}}, true},
 		{"snapkv int8", kvcache.Config{K: quant.Int8, V: quant.Int8, Policy: policy.SnapKV{Budget: 64, Observe: 16, Kernel: 7, Pool: policy.Max}}, true},
+		{"adakv", kvcache.Config{Policy: policy.AdaKV{Scorer: policy.SnapKV{Budget: 64, Observe: 16, Kernel: 7}}}, true},
+		{"recycled", kvcache.Config{Policy: policy.Recycled{TopK: 64}}, true},
 		{"window", kvcache.Config{Policy: policy.Window{Sink: 4, Recent: 60}}, false},
 	} {
 		for i, depth := range []float64{0, 0.3, 0.8} {

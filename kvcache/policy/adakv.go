@@ -61,11 +61,11 @@ func (p AdaKV) Show(l *kvcache.Layer, s kvcache.Step) kvcache.Plan {
 // Keep selects once the prompt is whole.
 func (p AdaKV) Keep(l *kvcache.Layer, s kvcache.Step, seen *attention.Scores) {
 	p = p.filled()
+	score, b := p.Scorer.Rank(l, s, seen)
 	if l.Index < p.Skip {
-		keepRanked(p.Scorer, l, s, seen)
+		keepRanked(l, score, b)
 		return
 	}
-	score, b := p.Scorer.Rank(l, s, seen)
 	rows := 0
 	for _, own := range score {
 		rows += len(own)

@@ -48,7 +48,8 @@ func (p PyramidKV) Show(l *kvcache.Layer, s kvcache.Step) kvcache.Plan {
 
 // Keep selects once the prompt is whole.
 func (p PyramidKV) Keep(l *kvcache.Layer, s kvcache.Step, seen *attention.Scores) {
-	keepRanked(p, l, s, seen)
+	score, n := p.Rank(l, s, seen)
+	keepRanked(l, score, n)
 }
 
 // Rank returns the Scorer's scores and the layer's share of its budget.

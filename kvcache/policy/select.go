@@ -35,9 +35,9 @@ func checkScorer(s Scorer, shape kvcache.Shape, cfg kvcache.Config) error {
 	return nil
 }
 
-// keepRanked drops what p ranks last.
-func keepRanked(p Scorer, l *kvcache.Layer, s kvcache.Step, seen *attention.Scores) {
-	score, n := p.Rank(l, s, seen)
+// keepRanked drops, in each head of l, all but the n best of the rows that its
+// score is for.
+func keepRanked(l *kvcache.Layer, score [][]float32, n int) {
 	for h, own := range score {
 		keepBest(l.Heads[h:h+1], own, n)
 	}

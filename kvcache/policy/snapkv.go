@@ -93,7 +93,8 @@ func (p SnapKV) Show(_ *kvcache.Layer, s kvcache.Step) kvcache.Plan {
 
 // Keep selects once the prompt is whole.
 func (p SnapKV) Keep(l *kvcache.Layer, s kvcache.Step, seen *attention.Scores) {
-	keepRanked(p, l, s, seen)
+	score, n := p.Rank(l, s, seen)
+	keepRanked(l, score, n)
 }
 
 // Rank returns the pooled votes for the rows before the observation window,

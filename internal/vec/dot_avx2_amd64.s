@@ -5,7 +5,7 @@
 #include "textflag.h"
 
 // func dotF32x1AVX2(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·dotF32x1AVX2(SB), NOSPLIT, $0-56
 	MOVQ   dst+0(FP), AX
 	MOVQ   ld+8(FP), CX
@@ -32,10 +32,20 @@ rows8:
 	LEAQ   (R10)(SI*2), R10
 	MOVQ   CX, R11
 	MOVQ   DX, R12
+	LEAQ   (BX)(SI*8), R13
 	SUBQ   $0x10, R12
 	JL     last8
 
 cols8:
+	PREFETCHT0  (R13)
+	PREFETCHT0  64(R13)
+	PREFETCHT0  128(R13)
+	PREFETCHT0  192(R13)
+	PREFETCHT0  256(R13)
+	PREFETCHT0  320(R13)
+	PREFETCHT0  384(R13)
+	PREFETCHT0  448(R13)
+	ADDQ        $0x00000200, R13
 	VMOVUPS     (R11), Y8
 	VMOVUPS     (R9), Y9
 	VFMADD231PS Y9, Y8, Y0
@@ -531,7 +541,7 @@ end1:
 	RET
 
 // func dotF16x1AVX2(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int)
-// Requires: AVX, F16C, FMA3
+// Requires: AVX, F16C, FMA3, MMX+
 TEXT ·dotF16x1AVX2(SB), NOSPLIT, $0-56
 	MOVQ   dst+0(FP), AX
 	MOVQ   ld+8(FP), CX
@@ -558,10 +568,16 @@ rows8:
 	LEAQ   (R10)(SI*2), R10
 	MOVQ   CX, R11
 	MOVQ   DX, R12
+	LEAQ   (BX)(SI*8), R13
 	SUBQ   $0x10, R12
 	JL     last8
 
 cols8:
+	PREFETCHT0  (R13)
+	PREFETCHT0  64(R13)
+	PREFETCHT0  128(R13)
+	PREFETCHT0  192(R13)
+	ADDQ        $0x00000100, R13
 	VMOVUPS     (R11), Y8
 	VCVTPH2PS   (R9), Y9
 	VFMADD231PS Y9, Y8, Y0
@@ -1057,7 +1073,7 @@ end1:
 	RET
 
 // func dotBF16x1AVX2(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·dotBF16x1AVX2(SB), NOSPLIT, $0-56
 	MOVQ   dst+0(FP), AX
 	MOVQ   ld+8(FP), CX
@@ -1084,10 +1100,16 @@ rows8:
 	LEAQ   (R10)(SI*2), R10
 	MOVQ   CX, R11
 	MOVQ   DX, R12
+	LEAQ   (BX)(SI*8), R13
 	SUBQ   $0x10, R12
 	JL     last8
 
 cols8:
+	PREFETCHT0  (R13)
+	PREFETCHT0  64(R13)
+	PREFETCHT0  128(R13)
+	PREFETCHT0  192(R13)
+	ADDQ        $0x00000100, R13
 	VMOVUPS     (R11), Y8
 	VPMOVZXWD   (R9), Y9
 	VPSLLD      $0x10, Y9, Y9
@@ -1640,7 +1662,7 @@ end1:
 	RET
 
 // func dotI8x1AVX2(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·dotI8x1AVX2(SB), NOSPLIT, $0-56
 	MOVQ   dst+0(FP), AX
 	MOVQ   ld+8(FP), CX
@@ -1667,10 +1689,14 @@ rows8:
 	LEAQ   (R10)(SI*2), R10
 	MOVQ   CX, R11
 	MOVQ   DX, R12
+	LEAQ   (BX)(SI*8), R13
 	SUBQ   $0x10, R12
 	JL     last8
 
 cols8:
+	PREFETCHT0  (R13)
+	PREFETCHT0  64(R13)
+	ADDQ        $0x00000080, R13
 	VMOVUPS     (R11), Y8
 	VPMOVSXBD   4(R9), Y9
 	VCVTDQ2PS   Y9, Y9

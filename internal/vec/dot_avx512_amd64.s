@@ -5,7 +5,7 @@
 #include "textflag.h"
 
 // func dotF32x1AVX512(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VL
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, MMX+
 TEXT ·dotF32x1AVX512(SB), NOSPLIT, $0-56
 	MOVQ   dst+0(FP), AX
 	MOVQ   ld+8(FP), CX
@@ -32,10 +32,28 @@ rows8:
 	LEAQ   (R10)(SI*2), R10
 	MOVQ   CX, R11
 	MOVQ   DX, R12
+	LEAQ   (BX)(SI*8), R13
 	SUBQ   $0x20, R12
 	JL     last8
 
 cols8:
+	PREFETCHT0  (R13)
+	PREFETCHT0  64(R13)
+	PREFETCHT0  128(R13)
+	PREFETCHT0  192(R13)
+	PREFETCHT0  256(R13)
+	PREFETCHT0  320(R13)
+	PREFETCHT0  384(R13)
+	PREFETCHT0  448(R13)
+	PREFETCHT0  512(R13)
+	PREFETCHT0  576(R13)
+	PREFETCHT0  640(R13)
+	PREFETCHT0  704(R13)
+	PREFETCHT0  768(R13)
+	PREFETCHT0  832(R13)
+	PREFETCHT0  896(R13)
+	PREFETCHT0  960(R13)
+	ADDQ        $0x00000400, R13
 	VMOVUPS     (R11), Z8
 	VMOVUPS     (R9), Z9
 	VFMADD231PS Z9, Z8, Z0
@@ -1055,7 +1073,7 @@ end1:
 	RET
 
 // func dotF16x1AVX512(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VL
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, MMX+
 TEXT ·dotF16x1AVX512(SB), NOSPLIT, $0-56
 	MOVQ   dst+0(FP), AX
 	MOVQ   ld+8(FP), CX
@@ -1082,10 +1100,20 @@ rows8:
 	LEAQ   (R10)(SI*2), R10
 	MOVQ   CX, R11
 	MOVQ   DX, R12
+	LEAQ   (BX)(SI*8), R13
 	SUBQ   $0x20, R12
 	JL     last8
 
 cols8:
+	PREFETCHT0  (R13)
+	PREFETCHT0  64(R13)
+	PREFETCHT0  128(R13)
+	PREFETCHT0  192(R13)
+	PREFETCHT0  256(R13)
+	PREFETCHT0  320(R13)
+	PREFETCHT0  384(R13)
+	PREFETCHT0  448(R13)
+	ADDQ        $0x00000200, R13
 	VMOVUPS     (R11), Z8
 	VCVTPH2PS   (R9), Z9
 	VFMADD231PS Z9, Z8, Z0
@@ -2105,7 +2133,7 @@ end1:
 	RET
 
 // func dotBF16x1AVX512(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VL
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, MMX+
 TEXT ·dotBF16x1AVX512(SB), NOSPLIT, $0-56
 	MOVQ   dst+0(FP), AX
 	MOVQ   ld+8(FP), CX
@@ -2132,10 +2160,20 @@ rows8:
 	LEAQ   (R10)(SI*2), R10
 	MOVQ   CX, R11
 	MOVQ   DX, R12
+	LEAQ   (BX)(SI*8), R13
 	SUBQ   $0x20, R12
 	JL     last8
 
 cols8:
+	PREFETCHT0  (R13)
+	PREFETCHT0  64(R13)
+	PREFETCHT0  128(R13)
+	PREFETCHT0  192(R13)
+	PREFETCHT0  256(R13)
+	PREFETCHT0  320(R13)
+	PREFETCHT0  384(R13)
+	PREFETCHT0  448(R13)
+	ADDQ        $0x00000200, R13
 	VMOVUPS     (R11), Z8
 	VPMOVZXWD   (R9), Z9
 	VPSLLD      $0x10, Z9, Z9
@@ -3227,7 +3265,7 @@ end1:
 	RET
 
 // func dotI8x1AVX512(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VL
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, MMX+
 TEXT ·dotI8x1AVX512(SB), NOSPLIT, $0-56
 	MOVQ   dst+0(FP), AX
 	MOVQ   ld+8(FP), CX
@@ -3254,10 +3292,16 @@ rows8:
 	LEAQ   (R10)(SI*2), R10
 	MOVQ   CX, R11
 	MOVQ   DX, R12
+	LEAQ   (BX)(SI*8), R13
 	SUBQ   $0x20, R12
 	JL     last8
 
 cols8:
+	PREFETCHT0  (R13)
+	PREFETCHT0  64(R13)
+	PREFETCHT0  128(R13)
+	PREFETCHT0  192(R13)
+	ADDQ        $0x00000100, R13
 	VMOVUPS     (R11), Z8
 	VPMOVSXBD   4(R9), Z9
 	VCVTDQ2PS   Z9, Z9

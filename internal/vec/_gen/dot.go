@@ -63,11 +63,19 @@ func (d *dotter) tile(tokens, rows int) {
 	w := d.table(d.w, d.stride, 1, rows, d.triple)
 	x := d.table(d.x, d.cols, 4, tokens, nil)
 	left := d.copyOf(d.cols)
+	alone := tokens == 1 && rows == 8 // as when a weight is read for one token: bound by memory
+	ahead := d.GP64()
+	if alone {
+		d.LEAQ(Mem{Base: d.w, Index: d.stride, Scale: 8}, ahead)
+	}
 	one, last, done := fmt.Sprintf("cols%d", rows), fmt.Sprintf("last%d", rows), fmt.Sprintf("sum%d", rows)
 
 	d.SUBQ(imm(2*d.lanes), left)
 	d.JL(LabelRef(last))
 	d.Label(one)
+	if alone {
+		d.prefetch(ahead, rows*2*d.lanes*d.f.size)
+	}
 	d.step(acc, x, w, 0)
 	d.step(acc, x, w, 1)
 	d.advance(x, 8*d.lanes)

@@ -37,7 +37,7 @@ func (w *Work) tile(dst, q []float32, pos []int32, v View, p Params, h, lo, hi i
 	rows := (hi - lo) * group
 	w.load(q, p, h, lo, hi)
 	w.acc = zeroed(w.acc, rows*dim)
-	w.norm = grown(w.norm, rows)
+	w.norm = vec.Resize(w.norm, rows)
 	for r := range w.norm {
 		w.norm[r] = norm{max: float32(math.Inf(-1))}
 	}
@@ -68,14 +68,14 @@ func (w *Work) tile(dst, q []float32, pos []int32, v View, p Params, h, lo, hi i
 // load gathers the tile's query rows of one KV head, scaled.
 func (w *Work) load(q []float32, p Params, h, lo, hi int) {
 	gd := p.Group() * p.HeadDim
-	w.q = grown(w.q, (hi-lo)*gd)
+	w.q = vec.Resize(w.q, (hi-lo)*gd)
 	for t := lo; t < hi; t++ {
 		copy(w.q[(t-lo)*gd:][:gd], q[t*p.NumHeads*p.HeadDim+h*gd:])
 	}
 	vec.Scale(w.q, p.Scale)
 	rows := (hi - lo) * p.Group()
 	w.in.Set(w.q, rows, p.HeadDim)
-	w.s = grown(w.s, rows*BlockRows)
+	w.s = vec.Resize(w.s, rows*BlockRows)
 }
 
 // fold adds a span, whose logits are in w.s, to the running softmax.
@@ -132,7 +132,7 @@ func (w *Work) logits(s *Span, pos []int32, p Params) {
 func (w *Work) turn(shift int32, p Params) *quant.Input {
 	w.turned = append(w.turned[:0], w.q...)
 	half := p.Rope.Dim() / 2
-	w.cos, w.sin = grown(w.cos, half), grown(w.sin, half)
+	w.cos, w.sin = vec.Resize(w.cos, half), vec.Resize(w.sin, half)
 	p.Rope.Angles(w.cos, w.sin, -shift)
 	rows := len(w.q) / p.HeadDim
 	p.Rope.Rotate(w.turned, w.cos, w.sin, rows, p.HeadDim)

@@ -10,6 +10,7 @@ package attention
 import (
 	"fmt"
 
+	"github.com/winnowlm/winnow/internal/vec"
 	"github.com/winnowlm/winnow/quant"
 )
 
@@ -61,11 +62,7 @@ type norm struct{ max, sum float32 }
 // Reset prepares s to receive the queries from..n-1 of a step.
 func (s *Scores) Reset(from, n, numHeads int) {
 	s.From = from
-	if need := (n - from) * numHeads; cap(s.norms) < need {
-		s.norms = make([]norm, need)
-	} else {
-		s.norms = s.norms[:need]
-	}
+	s.norms = vec.Resize(s.norms, (n-from)*numHeads)
 }
 
 // Attend writes to dst the attention of the queries q at positions pos over v,

@@ -3,6 +3,8 @@ package attention
 import (
 	"math"
 	"sort"
+
+	"github.com/winnowlm/winnow/internal/vec"
 )
 
 // Forever is an Until that excludes no position.
@@ -55,16 +57,8 @@ func fill(x []float32, v float32) {
 	}
 }
 
-// grown returns a slice of length n, x itself if it is large enough.
-func grown[T any](x []T, n int) []T {
-	if cap(x) < n {
-		return make([]T, n)
-	}
-	return x[:n]
-}
-
 func zeroed(x []float32, n int) []float32 {
-	x = grown(x, n)
+	x = vec.Resize(x, n)
 	clear(x)
 	return x
 }

@@ -7,6 +7,7 @@ package kvcache
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/winnowlm/winnow/attention"
 	"github.com/winnowlm/winnow/quant"
@@ -159,10 +160,7 @@ func (c *Cache) watch(l *Layer, plan Plan, n int) *attention.Scores {
 			shown = len(plan.Pick[h])
 		}
 		old := len(mass)
-		for cap(mass) < shown {
-			mass = append(mass[:cap(mass)], 0)
-		}
-		mass = mass[:shown]
+		mass = slices.Grow(mass, shown-old)[:shown]
 		clear(mass[old:])
 		l.seen.Mass[g] = mass
 	}

@@ -86,6 +86,9 @@ func (e *exactRows) pack(f quant.Format, x []byte, dim, j int) quant.Matrix {
 // store moves the rows into the layer: full blocks, and the rest as its tail.
 func (e *exactRows) store(l *Layer) {
 	for h := range l.Heads {
+		if len(e.blocks[h]) == 0 {
+			continue // rows that fill no block are in the tail already
+		}
 		hd := &l.Heads[h]
 		done := len(e.blocks[h]) * quant.F32.Size(BlockRows, hd.dim)
 		for _, b := range e.blocks[h] {

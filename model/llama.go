@@ -60,7 +60,7 @@ func (m *Llama) Forward(ctx context.Context, seqs []Seq, s *Scratch) error {
 // attend adds to x what layer i's attention has to say of it.
 func (m *Llama) attend(i int, s *Scratch) {
 	l := &m.layers[i]
-	s.normalize(&s.in, l.attnNorm, l.q, l.k, l.v)
+	s.normalize(l.attnNorm, l.q, l.k, l.v)
 	s.multiply(&s.in, product{l.q, s.q}, product{l.k, s.k}, product{l.v, s.v})
 	s.position(l)
 	s.attention(i)
@@ -72,7 +72,7 @@ func (m *Llama) attend(i int, s *Scratch) {
 // feedForward adds to x what layer i's SwiGLU network makes of it.
 func (m *Llama) feedForward(i int, s *Scratch) {
 	l := &m.layers[i]
-	s.normalize(&s.in, l.ffnNorm, l.gate, l.up)
+	s.normalize(l.ffnNorm, l.gate, l.up)
 	s.multiply(&s.in, product{l.gate, s.gate}, product{l.up, s.up})
 	s.activate(l.down)
 	s.multiply(&s.hidden, product{l.down, s.delta})
@@ -88,13 +88,13 @@ func (m *Llama) logits(ctx context.Context, seqs []Seq, s *Scratch) error {
 	var batch [logitRows]out
 	n := 0
 	flush := func() {
-		s.final = grown(s.final, n*d)
-		s.logits = grown(s.logits, n*vocab)
+		s.final = vec.Resize(s.final, n*d)
+		s.logits = vec.Resize(s.logits, n*vocab)
 		for j, o := range batch[:n] {
 			vec.RMSNorm(s.final[j*d:][:d], o.x, m.norm, m.config.RMSNormEps)
 		}
 		s.in.Set(s.final, n, d)
-		s.encodeAll(&s.in, m.output)
+		s.encode(&s.in, m.output)
 		s.multiply(&s.in, product{m.output, s.logits})
 		for j, o := range batch[:n] {
 			copy(o.dst, s.logits[j*vocab:][:vocab])
@@ -104,7 +104,7 @@ func (m *Llama) logits(ctx context.Context, seqs []Seq, s *Scratch) error {
 	row := 0
 	for i := range seqs {
 		q := &seqs[i]
-		q.Logits = grown(q.Logits, q.outputs()*vocab)
+		q.Logits = vec.Resize(q.Logits, q.outputs()*vocab)
 		for j := range q.outputs() {
 			if err := ctx.Err(); err != nil {
 				return err

@@ -59,8 +59,8 @@ func (s *Scratch) begin(m *Llama, seqs []Seq) {
 	}
 	c := &m.config
 	d, half := c.HiddenSize, m.rope.Dim()/2
-	s.x = grown(s.x, s.rows*d)
-	s.cos, s.sin = grown(s.cos, s.rows*half), grown(s.sin, s.rows*half)
+	s.x = vec.Resize(s.x, s.rows*d)
+	s.cos, s.sin = vec.Resize(s.cos, s.rows*half), vec.Resize(s.sin, s.rows*half)
 	row := 0
 	for i := range seqs {
 		for _, id := range seqs[i].Tokens {
@@ -70,11 +70,11 @@ func (s *Scratch) begin(m *Llama, seqs []Seq) {
 		}
 	}
 	n := min(s.rows, TileRows)
-	s.normed, s.delta = grown(s.normed, n*d), grown(s.delta, n*d)
-	s.q, s.mixed = grown(s.q, n*c.NumHeads*c.HeadDim), grown(s.mixed, n*c.NumHeads*c.HeadDim)
-	s.k, s.v = grown(s.k, n*c.NumKVHeads*c.HeadDim), grown(s.v, n*c.NumKVHeads*c.HeadDim)
-	s.gate, s.up = grown(s.gate, n*c.IntermediateSize), grown(s.up, n*c.IntermediateSize)
-	s.tasks.work = grown(s.tasks.work, m.pool.Threads())
+	s.normed, s.delta = vec.Resize(s.normed, n*d), vec.Resize(s.delta, n*d)
+	s.q, s.mixed = vec.Resize(s.q, n*c.NumHeads*c.HeadDim), vec.Resize(s.mixed, n*c.NumHeads*c.HeadDim)
+	s.k, s.v = vec.Resize(s.k, n*c.NumKVHeads*c.HeadDim), vec.Resize(s.v, n*c.NumKVHeads*c.HeadDim)
+	s.gate, s.up = vec.Resize(s.gate, n*c.IntermediateSize), vec.Resize(s.up, n*c.IntermediateSize)
+	s.tasks.work = vec.Resize(s.tasks.work, m.pool.Threads())
 }
 
 // tile makes rows lo..hi the tile.
@@ -98,27 +98,19 @@ func reserve(in *quant.Input, weights ...quant.Matrix) bool {
 	return false
 }
 
-// normalize writes RMSNorm(x)·w to in, ready to multiply the given weights.
-func (s *Scratch) normalize(in *quant.Input, w []float32, weights ...quant.Matrix) {
-	s.tile(s.lo, s.hi)
+// normalize writes RMSNorm(x)·w to s.in, ready to multiply the given weights.
+func (s *Scratch) normalize(w []float32, weights ...quant.Matrix) {
 	t := &s.tasks.norm
-	t.s, t.in, t.w, t.codes = s, in, w, reserve(in, weights...)
-	s.run(t)
+	t.s, t.in, t.w, t.codes = s, &s.in, w, reserve(&s.in, weights...)
+	s.run(s.in.N, t)
 }
 
 // encode makes in's codes if the weights multiply them.
-func (s *Scratch) encode(in *quant.Input, weights ...quant.Matrix) {
-	if reserve(in, weights...) {
+func (s *Scratch) encode(in *quant.Input, w quant.Matrix) {
+	if reserve(in, w) {
 		t := &s.tasks.encode
 		t.in = in
-		s.run(t)
-	}
-}
-
-// encodeAll does the same for an input that is no tile.
-func (s *Scratch) encodeAll(in *quant.Input, w quant.Matrix) {
-	if reserve(in, w) {
-		in.EncodeRows(0, in.N)
+		s.run(in.N, t)
 	}
 }
 
@@ -126,7 +118,7 @@ func (s *Scratch) encodeAll(in *quant.Input, w quant.Matrix) {
 func (s *Scratch) activate(w quant.Matrix) {
 	t := &s.tasks.silu
 	t.s, t.codes = s, reserve(&s.hidden, w)
-	s.run(t)
+	s.run(s.hidden.N, t)
 }
 
 // position adds the biases, normalizes queries and keys where the architecture
@@ -134,7 +126,7 @@ func (s *Scratch) activate(w quant.Matrix) {
 func (s *Scratch) position(l *layer) {
 	t := &s.tasks.position
 	t.s, t.l = s, l
-	s.run(t)
+	s.run(s.hi-s.lo, t)
 }
 
 // attention stores the tile's keys and values and attends, each sequence to its
@@ -165,14 +157,6 @@ func (s *Scratch) attention(i int) {
 func (s *Scratch) add() {
 	d := s.m.config.HiddenSize
 	vec.Add(s.x[s.lo*d:s.hi*d], s.delta[:(s.hi-s.lo)*d])
-}
-
-// grown returns a slice of length n, x itself if it is large enough.
-func grown[T any](x []T, n int) []T {
-	if cap(x) < n {
-		return make([]T, n)
-	}
-	return x[:n]
 }
 
 // ScratchBytes returns about what a Scratch takes for a prompt of n tokens on

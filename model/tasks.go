@@ -2,6 +2,7 @@ package model
 
 import (
 	"github.com/winnowlm/winnow/attention"
+	"github.com/winnowlm/winnow/internal/par"
 	"github.com/winnowlm/winnow/internal/vec"
 	"github.com/winnowlm/winnow/quant"
 )
@@ -22,17 +23,12 @@ type tasks struct {
 // rowsPerTask is how many rows of a tile one call of an element-wise task does.
 const rowsPerTask = 8
 
-// rowTask is a task over the rows of a tile.
-type rowTask interface {
-	Do(worker, i int)
+// run does n rows, a few at a time.
+func (s *Scratch) run(n int, t par.Task) {
+	s.m.pool.Run((n+rowsPerTask-1)/rowsPerTask, t)
 }
 
-// run does the tile's rows, a few at a time.
-func (s *Scratch) run(t rowTask) {
-	s.m.pool.Run((s.hi-s.lo+rowsPerTask-1)/rowsPerTask, t)
-}
-
-// part of a tile that iteration i does, of n rows.
+// taskRows returns the rows that iteration i does, of n.
 func taskRows(i, n int) (lo, hi int) { return i * rowsPerTask, min((i+1)*rowsPerTask, n) }
 
 type normTask struct {

@@ -42,9 +42,9 @@ func (a *Q8) Resize(n, cols int) {
 		panic(fmt.Sprintf("vec: Q8.Resize: got [%d][%d], want columns in blocks of %d", n, cols, Block))
 	}
 	a.N, a.Cols = n, cols
-	a.codes = resize(a.codes, n*cols)
-	a.wide = resize(a.wide, wideLen(n, cols))
-	a.meta = resize(a.meta, n*cols/Block)
+	a.codes = Resize(a.codes, n*cols)
+	a.wide = Resize(a.wide, wideLen(n, cols))
+	a.meta = Resize(a.meta, n*cols/Block)
 }
 
 // Quantize encodes rows lo to hi of x, [N][Cols]. Several goroutines may encode
@@ -89,7 +89,9 @@ func checkMul(name string, dst []float32, ld int, a *Q8, w []byte, rows, size in
 	return true
 }
 
-func resize[T any](s []T, n int) []T {
+// Resize returns a slice of length n for values to come: s itself if it is large
+// enough.
+func Resize[T any](s []T, n int) []T {
 	if n > cap(s) {
 		return make([]T, n)
 	}

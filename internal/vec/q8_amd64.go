@@ -92,7 +92,7 @@ func mulFew(q4 bool, dst []float32, ld int, a *Q8, w []byte, rows int) {
 	stride := a.Cols / Block * blockSize(q4)
 	p := panels.Get().(*panel)
 	defer panels.Put(p)
-	p.padded = resize(p.padded, groupRows*stride)
+	p.padded = Resize(p.padded, groupRows*stride)
 	clear(p.padded[copy(p.padded, w[:rows*stride]):])
 	var out [groupRows]float32
 	for q := range a.N {

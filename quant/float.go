@@ -1,6 +1,11 @@
 package quant
 
-import "github.com/winnowlm/winnow/internal/vec"
+import (
+	"encoding/binary"
+	"math"
+
+	"github.com/winnowlm/winnow/internal/vec"
+)
 
 // The floating-point formats, little-endian. F32 is exact; F16 is IEEE half
 // precision, BF16 the upper half of a float32; both round to nearest, ties to
@@ -38,4 +43,16 @@ func (f *floats) MulT(dst []float32, ld int, x *Input, m []byte, lo, hi int) {
 
 func (f *floats) MulAdd(dst, p []float32, ld, n int, m []byte, cols, lo, hi int) {
 	f.axpy(dst, p, ld, n, m[f.Size(lo, cols):], f.Size(1, cols), hi-lo, cols)
+}
+
+func putF32(dst []byte, src []float32) {
+	for i, v := range src {
+		binary.LittleEndian.PutUint32(dst[4*i:], math.Float32bits(v))
+	}
+}
+
+func getF32(dst []float32, src []byte) {
+	for i := range dst {
+		dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(src[4*i:]))
+	}
 }

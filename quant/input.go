@@ -34,6 +34,6 @@ func (in *Input) EncodeRows(lo, hi int) { in.codes.Quantize(in.X, lo, hi) }
 // Integer reports whether f multiplies the input's codes, so that Reserve and
 // EncodeRows pay. Without codes its products are exact and slow.
 func Integer(f Format) bool {
-	_, ok := f.(*q8Format)
-	return ok
+	b, ok := f.(*blockFormat)
+	return ok && b.mul != nil
 }

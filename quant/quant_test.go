@@ -32,12 +32,16 @@ func normal(rng *rand.Rand, n int) []float32 {
 
 // bound is the largest error of a format, as a share of the largest value that
 // is encoded with it.
-var bound = map[string]float64{"f32": 0, "f16": 1.0 / 2048, "bf16": 1.0 / 256, "q8_0": 1.0/254 + 1.0/2048, "q4_0": 1.0/8 + 1.0/2048, "int8": 1.0 / 254 * 1.0001}
+var bound = map[string]float64{
+	"f32": 0, "f16": 1.0 / 2048, "bf16": 1.0 / 256, "int8": 1.0 / 254 * 1.0001,
+	"q8_0": 1.0/254 + 1.0/2048, "q4_0": 1.0/8 + 1.0/2048,
+	"q4_k": 1.0 / 8, "q6_k": 1.0 / 24, // half a step, the rounding of scales, and what the fit gives up of the largest
+}
 
 func TestRoundTrip(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for _, f := range formats(t) {
-		const rows, cols = 5, 64
+		rows, cols := 5, max(64, f.Block())
 		x := normal(rng, rows*cols)
 		m := quant.Pack(f, x, rows, cols)
 		require.Len(t, m.Data, f.Size(rows, cols))
@@ -59,7 +63,10 @@ func TestRoundTrip(t *testing.T) {
 		m.Decode(one, 3, 4)
 		require.Equal(t, y[3*cols:4*cols], one)
 		require.Equal(t, m.Data[3*f.Size(1, cols):4*f.Size(1, cols)], m.Row(3))
-		// What was decoded encodes to itself.
+		if f.Block() > 32 {
+			continue
+		}
+		// What was decoded encodes to itself, unless scales are searched for.
 		again := make([]float32, rows*cols)
 		quant.Pack(f, y, rows, cols).Decode(again, 0, rows)
 		require.InDeltaSlice(t, y, again, 1e-6, f.Name())
@@ -71,16 +78,17 @@ func TestRoundTrip(t *testing.T) {
 func TestEncodeNotFinite(t *testing.T) {
 	inf := float32(math.Inf(1))
 	for _, f := range formats(t) {
-		x := make([]float32, 64)
+		n := max(64, f.Block())
+		x := make([]float32, n)
 		for i := range x {
 			x[i] = float32(i%7) - 3
 		}
 		x[3], x[40], x[41] = float32(math.NaN()), inf, -inf
-		y := make([]float32, 64)
-		quant.Pack(f, x, 1, 64).Decode(y, 0, 1)
+		y := make([]float32, n)
+		quant.Pack(f, x, 1, n).Decode(y, 0, 1)
 		require.InDelta(t, x[10], y[10], 0.5, f.Name())
-		zero := make([]float32, 64)
-		quant.Pack(f, zero, 1, 64).Decode(y, 0, 1)
+		zero := make([]float32, n)
+		quant.Pack(f, zero, 1, n).Decode(y, 0, 1)
 		for _, v := range y {
 			require.Zero(t, v, f.Name())
 		}
@@ -97,7 +105,7 @@ func TestProducts(t *testing.T) {
 					continue
 				}
 				t.Run(fmt.Sprintf("%s/n%d/coded=%v", f.Name(), n, coded), func(t *testing.T) {
-					const rows, cols = 50, 96
+					rows, cols := 50, max(96, f.Block())
 					m := quant.Pack(f, normal(rng, rows*cols), rows, cols)
 					w := make([]float32, rows*cols)
 					m.Decode(w, 0, rows)
@@ -108,7 +116,7 @@ func TestProducts(t *testing.T) {
 					if coded {
 						in.Reserve()
 						in.EncodeRows(0, n)
-						tolerance = 0.25 // of the input's 8 bits, over 96 columns
+						tolerance = 0.025 * math.Sqrt(float64(cols)) // of the input's 8 bits
 					}
 					for _, r := range [][2]int{{0, rows}, {3, 20}, {49, 50}, {7, 7}} {
 						lo, hi := r[0], r[1]

@@ -64,7 +64,7 @@ func (a *Q8) Quantize(x []float32, lo, hi int) {
 // without gaps. The sum of products of the codes of a block is exact; the sum
 // over the blocks, each times both scales, is a chain with blocks ascending.
 func MulQ8_0(dst []float32, ld int, a *Q8, w []byte, rows int) {
-	if checkMul("MulQ8_0", dst, ld, a, w, rows, sizeQ8_0) {
+	if checkMul("MulQ8_0", dst, ld, a, w, rows, Block, sizeQ8_0) {
 		mulQ8_0(dst, ld, a, w, rows)
 	}
 }
@@ -72,20 +72,25 @@ func MulQ8_0(dst []float32, ld int, a *Q8, w []byte, rows int) {
 // MulQ4_0 is MulQ8_0 for q4_0, whose 16 bytes of codes hold the first 16 values
 // in their low halves and the last 16 in their high ones, each plus 8.
 func MulQ4_0(dst []float32, ld int, a *Q8, w []byte, rows int) {
-	if checkMul("MulQ4_0", dst, ld, a, w, rows, sizeQ4_0) {
+	if checkMul("MulQ4_0", dst, ld, a, w, rows, Block, sizeQ4_0) {
 		mulQ4_0(dst, ld, a, w, rows)
 	}
 }
 
-func checkMul(name string, dst []float32, ld int, a *Q8, w []byte, rows, size int) bool {
+// checkMul checks the operands of a product with weights of which block columns
+// take size bytes.
+func checkMul(name string, dst []float32, ld int, a *Q8, w []byte, rows, block, size int) bool {
 	if a.N == 0 || rows <= 0 {
 		return false
+	}
+	if a.Cols%block != 0 {
+		panic(fmt.Sprintf("vec: %s: got %d columns, want blocks of %d", name, a.Cols, block))
 	}
 	if a.N > 1 {
 		want(name, "ld", ld, rows)
 	}
 	want(name, "len(dst)", len(dst), span(a.N, ld, rows))
-	want(name, "len(w)", len(w), rows*(a.Cols/Block)*size)
+	want(name, "len(w)", len(w), rows*(a.Cols/block)*size)
 	return true
 }
 

@@ -1,0 +1,170 @@
+package quant
+
+import (
+	"encoding/binary"
+	"math"
+	"sync"
+
+	"github.com/winnowlm/winnow/internal/vec"
+	"github.com/x448/float16"
+)
+
+// blockFormat is a format of GGUF: blocks of columns, each with its scales. A
+// file for each says how a block is laid out and fitted; the rest is here. The
+// layouts and the quantizers are those of ggml (ggml-common.h, ggml-quants.c).
+type blockFormat struct {
+	name        string
+	cols, bytes int // of a block
+	unpack      func(b *block, src []byte)
+	put         func(dst []byte, x []float32) // x is finite
+	// mul multiplies the input's 8-bit codes. Without it, rows are decoded a
+	// few at a time and multiplied as float32.
+	mul func(dst []float32, ld int, a *vec.Q8, w []byte, rows int)
+}
+
+const (
+	// blockCols is the number of columns of the older formats' blocks.
+	blockCols = 32
+	// superCols is that of the k-quants, whose groups have scales of scales.
+	superCols = 256
+	// groupCols is the least number of columns that have a scale of their own.
+	groupCols = 16
+)
+
+// block is the contents of a block of any format: value i is
+// scale[i/groupCols]·code[i] − min[i/groupCols]. Scales and minimums are exact
+// products of what the format stores, so a value is rounded once or twice, as in
+// ggml.
+type block struct {
+	code       [superCols]int8
+	scale, min [superCols / groupCols]float32
+}
+
+// values writes the first len(x) values to x.
+func (b *block) values(x []float32) {
+	for g := range len(x) / groupCols {
+		codes, scale, minimum := (*[groupCols]int8)(b.code[g*groupCols:]), b.scale[g], b.min[g]
+		for i, c := range codes {
+			x[g*groupCols+i] = float32(scale*float32(c)) - minimum
+		}
+	}
+}
+
+// one sets scale and minimum of a block of blockCols, which has one of each.
+func (b *block) one(scale, minimum float32) {
+	b.scale[0], b.scale[1] = scale, scale
+	b.min[0], b.min[1] = minimum, minimum
+}
+
+func (f *blockFormat) Name() string            { return f.name }
+func (f *blockFormat) Block() int              { return f.cols }
+func (f *blockFormat) Size(rows, cols int) int { return linear(rows, cols, f.cols, f.bytes) }
+
+// Encode counts NaN as 0 and an infinity as the block's largest finite value.
+func (f *blockFormat) Encode(dst []byte, src []float32, rows, cols int) {
+	var x [superCols]float32
+	for b := range rows * cols / f.cols {
+		copy(x[:f.cols], src[b*f.cols:])
+		makeFinite(x[:f.cols])
+		f.put(dst[b*f.bytes:][:f.bytes], x[:f.cols])
+	}
+}
+
+func makeFinite(x []float32) {
+	most := maxAbs(x)
+	for i, v := range x {
+		switch {
+		case v != v:
+			x[i] = 0
+		case v > most:
+			x[i] = most
+		case v < -most:
+			x[i] = -most
+		}
+	}
+}
+
+func (f *blockFormat) Decode(dst []float32, m []byte, cols, lo, hi int) {
+	m = m[f.Size(lo, cols):f.Size(hi, cols)]
+	var b block
+	for i := range (hi - lo) * cols / f.cols {
+		f.unpack(&b, m[i*f.bytes:][:f.bytes])
+		b.values(dst[i*f.cols:][:f.cols])
+	}
+}
+
+func (f *blockFormat) MulT(dst []float32, ld int, x *Input, m []byte, lo, hi int) {
+	if x.coded && f.mul != nil {
+		f.mul(dst, ld, &x.codes, m[f.Size(lo, x.Cols):f.Size(hi, x.Cols)], hi-lo)
+		return
+	}
+	f.decoded(m, x.Cols, lo, hi, func(rows []byte, at, n int) {
+		vec.DotF32(dst[at:], ld, x.X, x.N, rows, 4*x.Cols, n, x.Cols)
+	})
+}
+
+func (f *blockFormat) MulAdd(dst, p []float32, ld, n int, m []byte, cols, lo, hi int) {
+	f.decoded(m, cols, lo, hi, func(rows []byte, at, k int) {
+		vec.AxpyF32(dst, p[at:], ld, n, rows, 4*cols, k, cols)
+	})
+}
+
+// decoded hands rows lo..hi to use as float32 bytes, a few at a time.
+func (f *blockFormat) decoded(m []byte, cols, lo, hi int, use func(rows []byte, at, n int)) {
+	const most = 16
+	s := scratch.Get().(*decodeScratch)
+	defer scratch.Put(s)
+	if need := most * cols; len(s.x) < need {
+		s.x, s.b = make([]float32, need), make([]byte, 4*need)
+	}
+	for j := lo; j < hi; j += most {
+		n := min(most, hi-j)
+		f.Decode(s.x, m, cols, j, j+n)
+		putF32(s.b[:4*n*cols], s.x[:n*cols])
+		use(s.b, j-lo, n)
+	}
+}
+
+type decodeScratch struct {
+	x []float32
+	b []byte
+}
+
+var scratch = sync.Pool{New: func() any { return new(decodeScratch) }}
+
+// putHalf writes x in half precision, saturated so that no scale is infinite,
+// and returns what a reader will see.
+func putHalf(dst []byte, x float32) float32 {
+	const largest = 65504
+	h := float16.Fromfloat32(max(-largest, min(x, largest)))
+	binary.LittleEndian.PutUint16(dst, h.Bits())
+	return h.Float32()
+}
+
+func getHalf(src []byte) float32 {
+	return float16.Frombits(binary.LittleEndian.Uint16(src)).Float32()
+}
+
+// inverse returns 1/x, and 0 for a scale too small for it.
+func inverse(x float32) float32 {
+	if inv := 1 / x; max(inv, -inv) <= math.MaxFloat32 {
+		return inv
+	}
+	return 0
+}
+
+// nearest rounds x, ties to even, to the codes lo..hi.
+func nearest(x float32, lo, hi int) int {
+	return int(max(float64(lo), min(math.RoundToEven(float64(x)), float64(hi))))
+}
+
+// extreme returns the value of largest magnitude, sign kept.
+func extreme(x []float32) float32 {
+	var m float32
+	for _, v := range x {
+		if max(v, -v) > max(m, -m) {
+			m = v
+		}
+	}
+	return m
+}

@@ -104,6 +104,30 @@ func (s *Session) Append(ctx context.Context, tokens []int32, o AppendOptions) e
 	return nil
 }
 
+// Feed reads a token of the caller's choosing as if the session had generated
+// it: to a policy it is no prompt. Logits then returns the logits of the token
+// after it. If ctx has ended the session is as it was before the call.
+func (s *Session) Feed(ctx context.Context, id int32) error {
+	if err := s.finished(); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("winnow: %w", err)
+	}
+	whole := context.WithoutCancel(ctx) // a single token's pass is not interrupted
+	if s.read < len(s.tokens) {
+		if err := s.decode(whole); err != nil {
+			return err
+		}
+	}
+	s.tokens = append(s.tokens, id)
+	if err := s.decode(whole); err != nil {
+		s.tokens = s.tokens[:s.read]
+		return err
+	}
+	return nil
+}
+
 // decode reads the one token that was generated last. ctx must not end: the
 // cache could not be put back.
 func (s *Session) decode(ctx context.Context) error {
@@ -167,6 +191,9 @@ func (s *Session) Logits() []float32 { return s.seq[0].Logits }
 
 // Tokens returns the sequence so far: prompts and generated tokens.
 func (s *Session) Tokens() []int32 { return slices.Clone(s.tokens) }
+
+// Model returns the model that the session runs.
+func (s *Session) Model() *Model { return s.m }
 
 // Cache exposes the cache for inspection.
 func (s *Session) Cache() *kvcache.Cache { return s.cache }

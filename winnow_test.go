@@ -152,6 +152,35 @@ func TestUnfinishedPrompt(t *testing.T) {
 	require.Len(t, ids, 2)
 }
 
+// Tokens fed are to a policy what generated ones are: what comes out is what
+// generation went through.
+func TestFeed(t *testing.T) {
+	m := tiny(t, winnow.Options{})
+	for _, p := range []kvcache.Policy{nil, policy.Window{Sink: 2, Recent: 10}, policy.H2O{Heavy: 8, Recent: 8}, policy.Recycled{TopK: 8, Stride: 3}} {
+		a, b := session(t, m, kvcache.Config{Policy: p}), session(t, m, kvcache.Config{Policy: p})
+		prompt := "a prompt of some length that is cut"
+		ids, _ := write(t, a, prompt, winnow.GenerateOptions{MaxTokens: 12, IgnoreEnd: true})
+		write(t, b, prompt, winnow.GenerateOptions{MaxTokens: 1, IgnoreEnd: true})
+		for _, id := range ids[1 : len(ids)-1] { // the last was never read
+			require.NoError(t, b.Feed(t.Context(), id))
+		}
+		require.Equal(t, a.Logits(), b.Logits())
+		require.Equal(t, a.Cache().Bytes(), b.Cache().Bytes())
+		require.Equal(t, ids[:len(ids)-1], b.Tokens()[len(b.Tokens())-len(ids)+1:])
+
+		before := b.Tokens()
+		require.ErrorContains(t, b.Feed(t.Context(), 1<<30), "id 1073741824")
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		require.ErrorIs(t, b.Feed(ctx, 1), context.Canceled)
+		require.Equal(t, before, b.Tokens())
+		require.NoError(t, b.Feed(t.Context(), 1))
+	}
+	s := session(t, m, kvcache.Config{})
+	require.NoError(t, s.Append(t.Context(), []int32{1, 2}, winnow.AppendOptions{Rest: 1}))
+	require.ErrorContains(t, s.Feed(t.Context(), 3), "unfinished")
+}
+
 func TestTruncate(t *testing.T) {
 	m := tiny(t, winnow.Options{})
 	cfg := kvcache.Config{K: quant.F32, V: quant.F32}

@@ -48,7 +48,7 @@ func (m *Model) LoadSession(r io.Reader, cfg kvcache.Config) (*Session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("winnow: %w", err)
 	}
-	s := &Session{m: m, cache: c}
+	s := m.session(c)
 	if !s.parse(note) {
 		return nil, fmt.Errorf("winnow: session: %w: tokens", ErrDamaged)
 	}

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/winnowlm/winnow/internal/par"
+	"github.com/winnowlm/winnow/kvcache"
 	"github.com/winnowlm/winnow/model"
 	"github.com/winnowlm/winnow/model/weights"
 	"github.com/winnowlm/winnow/tokenizer"
@@ -32,15 +33,25 @@ type Options struct {
 
 	// Tokenizer stands in for the one that comes with the model.
 	Tokenizer *tokenizer.Tokenizer
+
+	// Adapter is the path of a LoRA adapter in GGUF, which corrects the weights
+	// of the model; empty: none.
+	Adapter string
+
+	// Observe, if not nil, is called by every session of the model with each
+	// input of a weight, as model.Scratch.Observe says.
+	Observe func(weight string, x []float32)
 }
 
 // Model is an opened model. It is safe for concurrent use.
 type Model struct {
 	source    *weights.Source
+	adapter   *weights.Source // nil: none
 	model     model.Model
 	tokenizer *tokenizer.Tokenizer
 	pool      *par.Pool
 	context   int
+	observe   func(weight string, x []float32)
 	print     [32]byte
 
 	running sync.RWMutex // read-locked while a session computes
@@ -72,16 +83,25 @@ func open(o Options, source func() (*weights.Source, error)) (*Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("winnow: %w", err)
 	}
-	m := &Model{source: src, pool: par.New(o.Threads), context: o.Context, tokenizer: o.Tokenizer}
-	if err := m.init(); err != nil {
-		src.Close()
+	m := &Model{source: src, pool: par.New(o.Threads), context: o.Context, tokenizer: o.Tokenizer, observe: o.Observe}
+	if err := m.init(o.Adapter); err != nil {
+		m.closeFiles()
 		return nil, fmt.Errorf("winnow: %w", err)
 	}
 	return m, nil
 }
 
-func (m *Model) init() (err error) {
-	if m.model, err = model.Open(m.source, m.pool); err != nil {
+func (m *Model) init(adapter string) (err error) {
+	src := m.source
+	if adapter != "" {
+		if m.adapter, err = weights.Open(adapter); err != nil {
+			return err
+		}
+		if src, err = model.Adapt(m.source, m.adapter); err != nil {
+			return fmt.Errorf("%s: %w", adapter, err)
+		}
+	}
+	if m.model, err = model.Open(src, m.pool); err != nil {
 		return err
 	}
 	if m.tokenizer == nil {
@@ -95,7 +115,16 @@ func (m *Model) init() (err error) {
 	if m.context == 0 {
 		m.context = m.Config().MaxPositions
 	}
-	m.print, err = m.source.Fingerprint()
+	m.print, err = src.Fingerprint()
+	return err
+}
+
+// closeFiles releases the weights and the adapter.
+func (m *Model) closeFiles() error {
+	err := m.source.Close()
+	if m.adapter != nil {
+		err = errors.Join(err, m.adapter.Close())
+	}
 	return err
 }
 
@@ -121,7 +150,7 @@ func (m *Model) Close() error {
 	}
 	m.closed = true
 	m.pool.Close()
-	return m.source.Close()
+	return m.closeFiles()
 }
 
 // Config returns the model's hyperparameters.
@@ -136,3 +165,8 @@ func (m *Model) Context() int { return m.context }
 
 // Threads returns the number of goroutines that compute at once.
 func (m *Model) Threads() int { return m.pool.Threads() }
+
+// session returns an empty sequence over a cache.
+func (m *Model) session(c *kvcache.Cache) *Session {
+	return &Session{m: m, cache: c, scratch: model.Scratch{Observe: m.observe}}
+}

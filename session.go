@@ -47,7 +47,7 @@ func (m *Model) NewSession(cfg kvcache.Config) (*Session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("winnow: %w", err)
 	}
-	return &Session{m: m, cache: c}, nil
+	return m.session(c), nil
 }
 
 func (m *Model) shape() kvcache.Shape { return shapeOf(m.Config()) }
@@ -204,7 +204,8 @@ func (s *Session) Stats() Stats { return s.stats }
 // Fork returns a session that goes on from here on its own. The two share the
 // full blocks of their caches, and may be used by different goroutines.
 func (s *Session) Fork() *Session {
-	f := &Session{m: s.m, cache: s.cache.Fork(), tokens: slices.Clone(s.tokens), read: s.read, rest: s.rest}
+	f := s.m.session(s.cache.Fork())
+	f.tokens, f.read, f.rest = slices.Clone(s.tokens), s.read, s.rest
 	f.seq[0].Logits = slices.Clone(s.seq[0].Logits)
 	return f
 }

@@ -14,8 +14,8 @@ type Llama struct {
 	config Config
 	embed  quant.Matrix // [VocabSize][HiddenSize]
 	layers []layer
-	norm   []float32    // [HiddenSize]
-	output quant.Matrix // [VocabSize][HiddenSize]; embed itself where they are tied
+	norm   []float32 // [HiddenSize]
+	output linear    // [VocabSize][HiddenSize]; embed itself where they are tied
 	rope   *attention.Rope
 	att    attention.Params
 	pool   *par.Pool
@@ -23,11 +23,11 @@ type Llama struct {
 
 // layer holds one layer's weights; nil slices are absent.
 type layer struct {
-	attnNorm, ffnNorm   []float32    // [HiddenSize]
-	q, k, v, o          quant.Matrix // q [NumHeads·HeadDim][HiddenSize], k and v [NumKVHeads·HeadDim][HiddenSize], o [HiddenSize][NumHeads·HeadDim]
-	qBias, kBias, vBias []float32    // Qwen2
-	qNorm, kNorm        []float32    // [HeadDim], Qwen3
-	gate, up, down      quant.Matrix // gate and up [IntermediateSize][HiddenSize], down [HiddenSize][IntermediateSize]
+	attnNorm, ffnNorm   []float32 // [HiddenSize]
+	q, k, v, o          linear    // q [NumHeads·HeadDim][HiddenSize], k and v [NumKVHeads·HeadDim][HiddenSize], o [HiddenSize][NumHeads·HeadDim]
+	qBias, kBias, vBias []float32 // Qwen2
+	qNorm, kNorm        []float32 // [HeadDim], Qwen3
+	gate, up, down      linear    // gate and up [IntermediateSize][HiddenSize], down [HiddenSize][IntermediateSize]
 }
 
 // Config returns the hyperparameters.
@@ -35,26 +35,43 @@ func (m *Llama) Config() Config { return m.config }
 
 // Forward implements Model.
 func (m *Llama) Forward(ctx context.Context, seqs []Seq, s *Scratch) error {
+	if err := m.Embed(seqs, s); err != nil {
+		return err
+	}
+	for i := range m.layers {
+		if err := m.Layer(ctx, i, s); err != nil {
+			return err
+		}
+	}
+	return m.logits(ctx, seqs, s)
+}
+
+// Embed implements Layered.
+func (m *Llama) Embed(seqs []Seq, s *Scratch) error {
 	for i := range seqs {
 		if err := seqs[i].check(m.config.VocabSize); err != nil {
 			return err
 		}
 	}
 	s.begin(m, seqs)
-	for i := range m.layers {
-		for lo := 0; lo < s.rows; lo += TileRows {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			s.tile(lo, min(lo+TileRows, s.rows))
-			m.attend(i, s)
-			m.feedForward(i, s)
-			if s.Progress != nil {
-				s.Progress(i*s.rows+s.hi, len(m.layers)*s.rows)
-			}
+	return nil
+}
+
+// Layer implements Layered.
+func (m *Llama) Layer(ctx context.Context, i int, s *Scratch) error {
+	s.m = m
+	for lo := 0; lo < s.rows; lo += TileRows {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		s.tile(lo, min(lo+TileRows, s.rows))
+		m.attend(i, s)
+		m.feedForward(i, s)
+		if s.Progress != nil {
+			s.Progress(i*s.rows+s.hi, len(m.layers)*s.rows)
 		}
 	}
-	return m.logits(ctx, seqs, s)
+	return nil
 }
 
 // attend adds to x what layer i's attention has to say of it.

@@ -60,9 +60,9 @@ func Open(src *weights.Source, pool *par.Pool) (Model, error) {
 	m := &Llama{config: c, pool: pool}
 	m.embed = ld.matrix("token_embd.weight", c.VocabSize, c.HiddenSize)
 	m.norm = ld.vector("output_norm.weight", c.HiddenSize)
-	m.output = m.embed
+	m.output = linear{Matrix: m.embed, name: "token_embd.weight"}
 	if ld.has("output.weight") {
-		m.output = ld.matrix("output.weight", c.VocabSize, c.HiddenSize)
+		m.output = ld.linear("output.weight", c.VocabSize, c.HiddenSize)
 	}
 	// Layers are appended as their tensors are found: a false count allocates nothing.
 	for i := 0; i < c.NumLayers && ld.err == nil; i++ {
@@ -98,13 +98,13 @@ func (ld *loader) layer(i int, c Config) layer {
 	l := layer{
 		attnNorm: ld.vector(name("attn_norm.weight"), c.HiddenSize),
 		ffnNorm:  ld.vector(name("ffn_norm.weight"), c.HiddenSize),
-		q:        ld.matrix(name("attn_q.weight"), qd, c.HiddenSize),
-		k:        ld.matrix(name("attn_k.weight"), kd, c.HiddenSize),
-		v:        ld.matrix(name("attn_v.weight"), kd, c.HiddenSize),
-		o:        ld.matrix(name("attn_output.weight"), c.HiddenSize, qd),
-		gate:     ld.matrix(name("ffn_gate.weight"), c.IntermediateSize, c.HiddenSize),
-		up:       ld.matrix(name("ffn_up.weight"), c.IntermediateSize, c.HiddenSize),
-		down:     ld.matrix(name("ffn_down.weight"), c.HiddenSize, c.IntermediateSize),
+		q:        ld.linear(name("attn_q.weight"), qd, c.HiddenSize),
+		k:        ld.linear(name("attn_k.weight"), kd, c.HiddenSize),
+		v:        ld.linear(name("attn_v.weight"), kd, c.HiddenSize),
+		o:        ld.linear(name("attn_output.weight"), c.HiddenSize, qd),
+		gate:     ld.linear(name("ffn_gate.weight"), c.IntermediateSize, c.HiddenSize),
+		up:       ld.linear(name("ffn_up.weight"), c.IntermediateSize, c.HiddenSize),
+		down:     ld.linear(name("ffn_down.weight"), c.HiddenSize, c.IntermediateSize),
 	}
 	if c.QKVBias || ld.has(name("attn_q.bias")) {
 		l.qBias = ld.vector(name("attn_q.bias"), qd)
@@ -159,6 +159,42 @@ func (ld *loader) matrix(name string, rows, cols int) quant.Matrix {
 		ld.err = fmt.Errorf("tensor %q: %w", name, err)
 	}
 	return m
+}
+
+// linear returns a weight with its correction: the tensors that a LoRA adapter
+// in GGUF has, name.lora_a [rank][cols] and name.lora_b [rows][rank], with B
+// multiplied by adapter.lora.alpha over the rank unless alpha is 0.
+func (ld *loader) linear(name string, rows, cols int) linear {
+	w := linear{Matrix: ld.matrix(name, rows, cols), name: name}
+	a, ok := ld.src.Info(name + ".lora_a")
+	if !ok || ld.err != nil {
+		return w
+	}
+	if len(a.Shape) != 2 || a.Shape[0] > min(rows, cols) {
+		ld.err = fmt.Errorf("tensor %q: want shape [rank %d] with a rank of at most %d, have %v", a.Name, cols, min(rows, cols), a.Shape)
+		return w
+	}
+	rank := a.Shape[0]
+	w.a = ld.matrix(a.Name, rank, cols)
+	b := ld.matrix(name+".lora_b", rows, rank)
+	if ld.err != nil {
+		return w
+	}
+	r := &metaReader{meta: ld.src.Meta, prefix: "adapter."}
+	scale := float32(1)
+	if alpha := r.float("lora.alpha", 0); alpha != 0 {
+		scale = float32(alpha / float64(rank))
+	}
+	ld.err = r.err
+	x, t := make([]float32, rank), make([]float32, rank*rows)
+	for j := range rows {
+		b.Decode(x, j, j+1)
+		for r, v := range x {
+			t[r*rows+j] = v * scale
+		}
+	}
+	w.b = quant.Pack(quant.F16, t, rank, rows)
+	return w
 }
 
 func (ld *loader) vector(name string, n int) []float32 {

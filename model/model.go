@@ -42,6 +42,17 @@ type Model interface {
 	Forward(ctx context.Context, seqs []Seq, s *Scratch) error
 }
 
+// Layered is a Model whose forward pass can be taken a layer at a time, as
+// calibration does, which changes a layer's weights between two passes. Embed
+// begins it: it fills s.Stream with the embedded tokens. Layer then adds what
+// layer i makes of the stream; it may be called on a model with other weights
+// of the same Config. Forward is Embed, every Layer, and the logits.
+type Layered interface {
+	Model
+	Embed(seqs []Seq, s *Scratch) error
+	Layer(ctx context.Context, i int, s *Scratch) error
+}
+
 // outputs returns the number of rows of logits that q wants.
 func (q *Seq) outputs() int {
 	if q.Out == nil {

@@ -1,11 +1,24 @@
 package model
 
-import "github.com/winnowlm/winnow/quant"
+import (
+	"github.com/winnowlm/winnow/internal/vec"
+	"github.com/winnowlm/winnow/quant"
+)
+
+// linear is a weight W and, where the model has one, the pair of thin matrices
+// that corrects it: y = W·x + B·(A·x). LoRC makes such pairs of what
+// quantization lost, LoRA by training.
+type linear struct {
+	quant.Matrix              // W [out][in]
+	name         string       // of W in the file
+	a            quant.Matrix // A [rank][in]; rank 0: no correction
+	b            quant.Matrix // Bᵀ [rank][out]
+}
 
 // product is a matrix to multiply an input by, and where the result goes:
 // dst [n][w.Rows] = in·wᵀ.
 type product struct {
-	w   quant.Matrix
+	w   linear
 	dst []float32
 }
 
@@ -17,23 +30,61 @@ const chunkBytes = 128 << 10
 // whose iterations are chunks of weight rows.
 type productsTask struct {
 	in    *quant.Input
-	items []product
-	rows  []int // of one chunk
-	end   []int // iterations up to and with this item
+	items []matrixProduct
+	n     int // iterations
+}
+
+type matrixProduct struct {
+	w    quant.Matrix
+	dst  []float32
+	rows int // of one chunk
+	end  int // iterations up to and with this item
 }
 
 // multiply computes the products.
 func (s *Scratch) multiply(in *quant.Input, items ...product) {
-	t := &s.tasks.products
-	t.in, t.items = in, append(t.items[:0], items...)
-	t.rows, t.end = t.rows[:0], t.end[:0]
-	n := 0
-	for _, p := range items {
-		rows := chunkRows(p.w, s.m.pool.Threads())
-		n += (p.w.Rows + rows - 1) / rows
-		t.rows, t.end = append(t.rows, rows), append(t.end, n)
+	if s.Observe != nil {
+		s.observe(in, items)
 	}
-	s.m.pool.Run(n, t)
+	t, c := &s.tasks.products, &s.tasks.correct
+	t.in, t.items, t.n = in, t.items[:0], 0
+	c.items = c.items[:0]
+	threads, low := s.m.pool.Threads(), 0
+	for _, p := range items {
+		t.add(p.w.Matrix, p.dst, threads)
+		low += in.N * p.w.a.Rows
+	}
+	s.low = vec.Resize(s.low, low)
+	for _, p := range items {
+		if p.w.a.Rows > 0 {
+			low -= in.N * p.w.a.Rows
+			t.add(p.w.a, s.low[low:], threads)
+			c.items = append(c.items, correction{p, s.low[low:]})
+		}
+	}
+	s.m.pool.Run(t.n, t)
+	if len(c.items) > 0 {
+		c.n = in.N
+		s.run(in.N, c)
+	}
+}
+
+// observe shows an input that is about to be multiplied, and makes its codes
+// again, since it may have been changed.
+func (s *Scratch) observe(in *quant.Input, items []product) {
+	s.Observe(items[0].w.name, in.X)
+	for _, p := range items {
+		if reserve(in, p.w) {
+			s.encode(in, p.w)
+			return
+		}
+	}
+}
+
+func (t *productsTask) add(w quant.Matrix, dst []float32, threads int) {
+	rows := chunkRows(w, threads)
+	t.n += (w.Rows + rows - 1) / rows
+	t.items = append(t.items, matrixProduct{w, dst, rows, t.n})
 }
 
 // chunkRows is the number of rows in a chunk of w, a multiple of 16 because
@@ -47,11 +98,31 @@ func chunkRows(w quant.Matrix, threads int) int {
 
 func (t *productsTask) Do(_, i int) {
 	item, first := 0, 0
-	for i >= t.end[item] {
-		first = t.end[item]
+	for i >= t.items[item].end {
+		first = t.items[item].end
 		item++
 	}
-	w, rows := t.items[item].w, t.rows[item]
-	lo := (i - first) * rows
-	w.MulT(t.items[item].dst[lo:], w.Rows, t.in, lo, min(lo+rows, w.Rows))
+	p := &t.items[item]
+	lo := (i - first) * p.rows
+	p.w.MulT(p.dst[lo:], p.w.Rows, t.in, lo, min(lo+p.rows, p.w.Rows))
+}
+
+// correction adds B·low to a product, low [n][rank] being A·x.
+type correction struct {
+	product
+	low []float32
+}
+
+// correctTask corrects n rows of some products.
+type correctTask struct {
+	items []correction
+	n     int
+}
+
+func (t *correctTask) Do(_, i int) {
+	lo, hi := taskRows(i, t.n)
+	for _, c := range t.items {
+		rank, out := c.w.b.Rows, c.w.b.Cols
+		c.w.b.MulAdd(c.dst[lo*out:hi*out], c.low[lo*rank:hi*rank], rank, hi-lo, 0, rank)
+	}
 }

@@ -18,6 +18,13 @@ type Scratch struct {
 	// share of the pass that is done.
 	Progress func(done, total int)
 
+	// Observe, if not nil, is called with each input of a weight before it is
+	// multiplied, a tile of rows at a time: the weight's name, such as
+	// "blk.0.attn_q.weight", and x [n][cols], which it may change but not keep.
+	// Weights that share an input are named by their first: attn_q stands for
+	// q, k and v, ffn_gate for gate and up.
+	Observe func(weight string, x []float32)
+
 	m        *Llama
 	rows     int       // of the residual stream: the tokens of all sequences
 	x        []float32 // [rows][HiddenSize] the residual stream
@@ -37,6 +44,7 @@ type Scratch struct {
 	hidden  quant.Input // of gate
 	delta   []float32   // [n][HiddenSize] what is added to x
 
+	low           []float32 // [ranks][n] low-rank products
 	final, logits []float32
 	tasks         tasks
 }
@@ -77,6 +85,11 @@ func (s *Scratch) begin(m *Llama, seqs []Seq) {
 	s.tasks.work = vec.Resize(s.tasks.work, m.pool.Threads())
 }
 
+// Stream returns the residual stream between two layers of a pass, a row for
+// each token of each sequence, [rows][HiddenSize]. It is valid until the next
+// pass begins, and may be written to.
+func (s *Scratch) Stream() []float32 { return s.x[:s.rows*s.m.config.HiddenSize] }
+
 // tile makes rows lo..hi the tile.
 func (s *Scratch) tile(lo, hi int) {
 	s.lo, s.hi = lo, hi
@@ -88,7 +101,7 @@ func (s *Scratch) tile(lo, hi int) {
 
 // reserve makes room for an input's codes if a product with one of the weights
 // reads them.
-func reserve(in *quant.Input, weights ...quant.Matrix) bool {
+func reserve(in *quant.Input, weights ...linear) bool {
 	for _, w := range weights {
 		if quant.Integer(w.Format) {
 			in.Reserve()
@@ -99,15 +112,15 @@ func reserve(in *quant.Input, weights ...quant.Matrix) bool {
 }
 
 // normalize writes RMSNorm(x)·w to s.in, ready to multiply the given weights.
-func (s *Scratch) normalize(w []float32, weights ...quant.Matrix) {
+func (s *Scratch) normalize(w []float32, weights ...linear) {
 	t := &s.tasks.norm
 	t.s, t.in, t.w, t.codes = s, &s.in, w, reserve(&s.in, weights...)
 	s.run(s.in.N, t)
 }
 
 // encode makes in's codes if the weights multiply them.
-func (s *Scratch) encode(in *quant.Input, w quant.Matrix) {
-	if reserve(in, w) {
+func (s *Scratch) encode(in *quant.Input, weights ...linear) {
+	if reserve(in, weights...) {
 		t := &s.tasks.encode
 		t.in = in
 		s.run(in.N, t)
@@ -115,7 +128,7 @@ func (s *Scratch) encode(in *quant.Input, w quant.Matrix) {
 }
 
 // activate turns gate into silu(gate)·up, ready to multiply w.
-func (s *Scratch) activate(w quant.Matrix) {
+func (s *Scratch) activate(w linear) {
 	t := &s.tasks.silu
 	t.s, t.codes = s, reserve(&s.hidden, w)
 	s.run(s.hidden.N, t)

@@ -15,6 +15,7 @@ type tasks struct {
 	silu     siluTask
 	position positionTask
 	products productsTask
+	correct  correctTask
 	attend   attendTask
 	watch    watchTask
 	work     []attention.Work // [threads]

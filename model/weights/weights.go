@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -48,6 +49,8 @@ type Source struct {
 	byName  map[string]*tensor
 	bytes   int64
 	closed  atomic.Bool
+
+	borrowed bool // the parts belong to other Sources
 }
 
 // Info describes a tensor without its values.
@@ -104,11 +107,36 @@ func newSource(parts []*part) (*Source, error) {
 	return s, nil
 }
 
+// With returns a Source with the tensors of both, over's where both have one
+// of a name, and with over's metadata where s has none under a key: s with
+// other weights, or with an adapter. It owns neither: closing it does nothing,
+// and both must stay open as long as it is used.
+func (s *Source) With(over *Source) *Source {
+	w := &Source{
+		Container: s.Container, Config: s.Config, GenerationConfig: s.GenerationConfig,
+		Tokenizer: s.Tokenizer, TokenizerConfig: s.TokenizerConfig, ChatTemplate: s.ChatTemplate,
+		Meta: maps.Clone(over.Meta), parts: slices.Concat(s.parts, over.parts), byName: maps.Clone(s.byName), borrowed: true,
+	}
+	if w.Meta == nil {
+		w.Meta = s.Meta
+	} else {
+		maps.Copy(w.Meta, s.Meta)
+	}
+	maps.Copy(w.byName, over.byName)
+	for _, t := range slices.Concat(s.tensors, over.tensors) {
+		if w.byName[t.Name] == t {
+			w.tensors = append(w.tensors, t)
+			w.bytes += t.Size
+		}
+	}
+	return w
+}
+
 // Close releases the files. After it no Tensor.Data may be touched, whoever
 // holds it: where the file was mapped, reading it would kill the process. Meta
 // and the other descriptions stay valid. A second Close does nothing.
 func (s *Source) Close() error {
-	if s.closed.Swap(true) {
+	if s.closed.Swap(true) || s.borrowed {
 		return nil
 	}
 	return closeParts(s.parts)

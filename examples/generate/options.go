@@ -24,6 +24,7 @@ func parse(args []string, stdout io.Writer) (options, error) {
 	var temp, topP, minP float64
 	fs := cli.Flags("generate")
 	fs.StringVar(&o.model, "model", "", "`path` of a .gguf or .safetensors file or a Hugging Face folder")
+	fs.StringVar(&o.load.Adapter, "adapter", "", "`path` of a LoRA adapter in GGUF, such as quantize -lorc-rank writes")
 	o.text = cli.TextFlags(fs, "prompt", "the text to continue")
 	fs.IntVar(&o.generate.MaxTokens, "n", 256, "most `tokens` to generate; 0: until the model ends")
 	fs.Float64Var(&temp, "temp", 0, "temperature; 0 takes the likeliest token")

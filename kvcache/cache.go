@@ -20,6 +20,11 @@ type Shape struct{ NumLayers, NumHeads, NumKVHeads, HeadDim int }
 type Config struct {
 	K, V   quant.Format // nil: f16
 	Policy Policy       // nil: keep everything
+
+	// Pin is the length of a beginning, such as a system prompt, that no policy
+	// can drop: the policy does not see the rows at positions below it. They are
+	// always shown and come on top of the policy's budget.
+	Pin int
 }
 
 func (c Config) filled() Config {
@@ -43,7 +48,8 @@ type Policy interface {
 }
 
 // Checker is a Policy with something to refuse: parameters that make no sense,
-// or a configuration it cannot work with.
+// or a model or configuration it cannot work with. A zero Shape stands for a
+// model that is not known yet: then the parameters alone are checked.
 type Checker interface {
 	Check(shape Shape, cfg Config) error
 }
@@ -51,7 +57,7 @@ type Checker interface {
 // Plan is a policy's answer to Show. The zero Plan shows everything and
 // watches nothing.
 type Plan struct {
-	Pick  [][]int32 // [NumKVHeads] slots to show, ascending; nil: all
+	Pick  [][]int32 // [NumKVHeads] slots to show, ascending; nil: all. The cache may change it
 	Watch int       // how many of the last queries to watch; All: every one
 
 	// The first Lead slots are shown as if they stood Shift positions later.
@@ -83,9 +89,10 @@ type Cache struct {
 	step  Step           // announced by Begin
 	tile  Step           // the part of it in the current Update
 	view  attention.View // of the current Update
-	arena arena          // memory of the view
+	work  *workspace     // memory of the view and of the policy
 	exact exactRows      // the current layer's rows on their way into blocks
 	spare *attention.Scores
+	seen  attention.Scores // what was recorded of the rows that are not pinned
 }
 
 // New returns an empty cache, or the reason why the policy cannot work with it.
@@ -96,14 +103,18 @@ func New(shape Shape, cfg Config) (*Cache, error) {
 			return nil, fmt.Errorf("kvcache: format %s wants rows of a multiple of %d, have heads of %d", f.Name(), f.Block(), shape.HeadDim)
 		}
 	}
+	if cfg.Pin < 0 {
+		return nil, fmt.Errorf("kvcache: got Pin %d, want at least 0", cfg.Pin)
+	}
 	if p, ok := cfg.Policy.(Checker); ok {
 		if err := p.Check(shape, cfg); err != nil {
 			return nil, fmt.Errorf("kvcache: %w", err)
 		}
 	}
-	c := &Cache{shape: shape, cfg: cfg, layers: make([]Layer, shape.NumLayers)}
+	c := &Cache{shape: shape, cfg: cfg, layers: make([]Layer, shape.NumLayers), work: new(workspace)}
 	for i := range c.layers {
 		c.layers[i] = newLayer(i, shape, cfg)
+		c.layers[i].work = c.work
 	}
 	c.view.Heads = make([][]attention.Span, shape.NumKVHeads)
 	return c, nil
@@ -127,11 +138,8 @@ func (c *Cache) Update(i, lo int, q, k, v []float32) attention.View {
 	}
 	l := &c.layers[i]
 	c.exact.load(l, c.tile, k, v)
-	var plan Plan
-	if c.cfg.Policy != nil {
-		plan = c.cfg.Policy.Show(l, c.tile)
-	}
-	c.arena.reset()
+	c.work.reset()
+	plan := c.plan(l)
 	for h := range l.Heads {
 		c.view.Heads[h] = c.spans(l, h, plan, c.view.Heads[h][:0])
 	}
@@ -177,11 +185,7 @@ func (c *Cache) Done(i int) {
 	c.peak = max(c.peak, c.bytes)
 	if c.cfg.Policy != nil {
 		before = l.bytes
-		seen := l.seen
-		if c.view.Scores == nil {
-			seen = nil
-		}
-		c.cfg.Policy.Keep(l, c.tile, seen)
+		c.keep(l)
 		c.bytes += l.count() - before
 	}
 	if l.seen != nil && c.tile.Rest == 0 {

@@ -17,6 +17,7 @@ func (hd *Head) Keep(idx []int32) {
 	if len(idx) == hd.Len() {
 		return
 	}
+	idx = hd.withPinned(idx)
 	base, rest := 0, idx
 	for i := range hd.blocks {
 		b := &hd.blocks[i]
@@ -28,14 +29,29 @@ func (hd *Head) Keep(idx []int32) {
 	}
 	hd.tailK = keepRows(hd.tailK, rest, base, quant.F32.Size(1, hd.dim))
 	hd.tailV = keepRows(hd.tailV, rest, base, quant.F32.Size(1, hd.dim))
+	if hd.score != nil {
+		hd.score = keepColumn(hd.fillScore(), idx)
+	}
 	hd.pos = keepColumn(hd.pos, idx)
 	if hd.kind != nil {
 		hd.kind = keepColumn(hd.kind, idx)
 	}
-	if hd.score != nil {
-		hd.score = keepColumn(hd.Score(), idx)
-	}
 	hd.compact()
+}
+
+// withPinned returns idx counted from the first row, after the hidden ones.
+func (hd *Head) withPinned(idx []int32) []int32 {
+	if hd.pinned == 0 {
+		return idx
+	}
+	all := make([]int32, 0, hd.pinned+len(idx))
+	for j := range hd.pinned {
+		all = append(all, int32(j))
+	}
+	for _, s := range idx {
+		all = append(all, s+int32(hd.pinned))
+	}
+	return all
 }
 
 // Drop drops the slots lo..hi-1.
@@ -46,6 +62,7 @@ func (hd *Head) Drop(lo, hi int) {
 	if lo == hi {
 		return
 	}
+	lo, hi = lo+hd.pinned, hi+hd.pinned
 	base := 0
 	for i := range hd.blocks {
 		b := &hd.blocks[i]
@@ -57,12 +74,12 @@ func (hd *Head) Drop(lo, hi int) {
 	from, to := max(0, lo-base)*size, max(0, hi-base)*size
 	hd.tailK = slices.Delete(hd.tailK, from, to)
 	hd.tailV = slices.Delete(hd.tailV, from, to)
+	if hd.score != nil {
+		hd.score = slices.Delete(hd.fillScore(), lo, hi)
+	}
 	hd.pos = slices.Delete(hd.pos, lo, hi)
 	if hd.kind != nil {
 		hd.kind = slices.Delete(hd.kind, lo, hi)
-	}
-	if hd.score != nil {
-		hd.score = slices.Delete(hd.Score(), lo, hi)
 	}
 	hd.compact()
 }

@@ -11,11 +11,15 @@ import (
 // safe because they never change; the rest is copied. The two may be used by
 // different goroutines.
 func (c *Cache) Fork() *Cache {
-	f := &Cache{shape: c.shape, cfg: c.cfg, bytes: c.bytes, peak: c.peak, step: c.step}
+	f := &Cache{shape: c.shape, cfg: c.cfg, bytes: c.bytes, peak: c.peak, step: c.step, work: new(workspace)}
 	f.view.Heads = make([][]attention.Span, c.shape.NumKVHeads)
 	f.layers = slices.Clone(c.layers)
 	for i := range f.layers {
 		l := &f.layers[i]
+		l.work = f.work
+		if l.Memo != nil {
+			l.Memo = l.Memo.Clone()
+		}
 		l.Heads = slices.Clone(l.Heads)
 		for h := range l.Heads {
 			hd := &l.Heads[h]

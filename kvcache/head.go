@@ -13,11 +13,23 @@ type Layer struct {
 	Index, NumLayers int
 	Group            int    // query heads per KV head
 	Heads            []Head // [NumKVHeads]; lengths may differ
-	Memo             any    // a policy's notes: an immutable value, replaced and never changed; shared by Fork, not saved
+	Memo             Memo   // a policy's notes; cloned by Fork, dropped by Truncate, not saved
 
 	seen  *attention.Scores // attention recorded so far in an unfinished prompt
 	bytes int64             // of all heads
+	work  *workspace        // of the cache
 }
+
+// Memo is what a policy remembers of a layer beside the rows' scores. The
+// policy may change it in place: a fork gets its clone.
+type Memo interface{ Clone() Memo }
+
+// Floats returns n values of scratch memory, not cleared, that last until the
+// step's tile is done. A policy that needs some in each step so allocates none.
+func (l *Layer) Floats(n int) []float32 { return l.work.floats.take(n) }
+
+// Slots is Floats for slots.
+func (l *Layer) Slots(n int) []int32 { return l.work.ints.take(n) }
 
 func newLayer(i int, shape Shape, cfg Config) Layer {
 	l := Layer{Index: i, NumLayers: shape.NumLayers, Group: shape.NumHeads / shape.NumKVHeads, Heads: make([]Head, shape.NumKVHeads)}
@@ -51,6 +63,8 @@ type Head struct {
 	pos   []int32
 	kind  []uint8   // nil: all 0
 	score []float32 // nil: all 0
+
+	pinned int // first rows that are hidden while a policy is asked; else 0
 }
 
 // block is up to BlockRows encoded rows. The data never changes; eviction
@@ -70,26 +84,31 @@ var ascending = func() (idx [BlockRows]int32) {
 }()
 
 // Len returns the number of rows.
-func (hd *Head) Len() int { return len(hd.pos) }
+func (hd *Head) Len() int { return len(hd.pos) - hd.pinned }
 
 // Dim returns the length of a row.
 func (hd *Head) Dim() int { return hd.dim }
 
 // Pos returns the position of each slot, ascending. It must not be changed and
 // is valid until the head next changes.
-func (hd *Head) Pos() []int32 { return hd.pos }
+func (hd *Head) Pos() []int32 { return hd.pos[hd.pinned:] }
 
 // Kind returns the kind of the row in a slot.
 func (hd *Head) Kind(slot int) uint8 {
 	if hd.kind == nil {
 		return 0
 	}
-	return hd.kind[slot]
+	return hd.kind[hd.pinned+slot]
 }
 
 // Score returns the column that policies may write to: one value a slot, new
 // rows start at 0. It travels with its row through eviction, forks and files.
 func (hd *Head) Score() []float32 {
+	return hd.fillScore()[hd.pinned:]
+}
+
+// fillScore extends the column to all rows, hidden ones too.
+func (hd *Head) fillScore() []float32 {
 	if len(hd.score) < len(hd.pos) {
 		hd.score = append(hd.score, make([]float32, len(hd.pos)-len(hd.score))...)
 	}
@@ -98,6 +117,7 @@ func (hd *Head) Score() []float32 {
 
 // Row decodes the key and the value in a slot to k and v, [Dim] each.
 func (hd *Head) Row(k, v []float32, slot int) {
+	slot += hd.pinned
 	for i := range hd.blocks {
 		b := &hd.blocks[i]
 		if slot < len(b.live) {

@@ -7,28 +7,12 @@ import (
 	"github.com/winnowlm/winnow/quant"
 )
 
-// arena is memory for the picks and positions of one view.
-type arena struct{ ints []int32 }
-
-func (a *arena) reset() { a.ints = a.ints[:0] }
-
-// take returns n values of the arena, which grows by fresh memory so that
-// earlier slices stay valid.
-func (a *arena) take(n int) []int32 {
-	if len(a.ints)+n > cap(a.ints) {
-		a.ints = make([]int32, 0, max(1024, 2*cap(a.ints), n))
-	}
-	at := len(a.ints)
-	a.ints = a.ints[:at+n]
-	return a.ints[at : at+n : at+n]
-}
-
 // spans lists what head h of l shows: its blocks, then the rows on their way
 // into blocks, each exactly to the queries of its own block and encoded to
 // those after it. So a query sees the same however the prompt was cut.
 func (c *Cache) spans(l *Layer, h int, plan Plan, out []attention.Span) []attention.Span {
 	hd := &l.Heads[h]
-	sh := shower{a: &c.arena, plan: plan, out: out}
+	sh := shower{a: &c.work.ints, plan: plan, out: out}
 	if plan.Pick != nil {
 		sh.pick = plan.Pick[h]
 	}
@@ -80,7 +64,7 @@ func (b *block) picked() []int32 {
 
 // shower applies a plan to spans in slot order.
 type shower struct {
-	a    *arena
+	a    *arena[int32]
 	plan Plan
 	pick []int32 // slots still to show
 	at   int32   // rows shown so far

@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -29,6 +28,11 @@ type AdaKV struct {
 	Floor     float64 // 0: 0.2; negative: none
 	Normalize bool    // weight a head's scores by the share that its own best b rows have of their sum
 	Skip      int     // first layers whose heads do not compete
+
+	// Safeguard keeps the share Floor of each head out of the competition
+	// instead of mixing it in afterwards, as kvpress does: the layer's total is
+	// then exact.
+	Safeguard bool
 }
 
 const defaultFloor = 0.2
@@ -50,7 +54,11 @@ func (p AdaKV) Check(shape kvcache.Shape, cfg kvcache.Config) error {
 	case p.Skip < 0:
 		return fmt.Errorf("policy: AdaKV: got Skip %d, want at least 0", p.Skip)
 	}
-	return checkScorer(p.filled().Scorer, shape, cfg)
+	p = p.filled()
+	if uneven(p.Scorer) {
+		return fmt.Errorf("policy: AdaKV: got a Scorer, %T, whose heads have budgets of their own already", p.Scorer)
+	}
+	return check(p.Scorer, shape, cfg)
 }
 
 // Show asks the Scorer.
@@ -60,25 +68,33 @@ func (p AdaKV) Show(l *kvcache.Layer, s kvcache.Step) kvcache.Plan {
 
 // Keep selects once the prompt is whole.
 func (p AdaKV) Keep(l *kvcache.Layer, s kvcache.Step, seen *attention.Scores) {
+	score, keep := p.Rank(l, s, seen)
+	keepRanked(l, score, keep)
+}
+
+// Rank returns the Scorer's scores and each head's share of the layer's budget.
+func (p AdaKV) Rank(l *kvcache.Layer, s kvcache.Step, seen *attention.Scores) ([][]float32, []int) {
 	p = p.filled()
-	score, b := p.Scorer.Rank(l, s, seen)
-	if l.Index < p.Skip {
-		keepRanked(l, score, b)
-		return
-	}
+	score, keep := p.Scorer.Rank(l, s, seen)
 	rows := 0
 	for _, own := range score {
 		rows += len(own)
 	}
-	if rows <= b*len(score) {
-		return
+	if l.Index < p.Skip || score == nil || rows <= keep[0]*len(score) {
+		return score, keep
 	}
+	b := keep[0]
+	rivals := score
 	if p.Normalize {
-		normalize(score, b)
+		rivals = normalized(l, score, b)
 	}
-	for h, won := range compete(score, b*len(score)) {
-		keepBest(l.Heads[h:h+1], score[h], p.mix(won, b))
+	if p.Safeguard {
+		return score, safeguard(l, rivals, b, int(math.Floor(float64(b)*p.Floor)))
 	}
+	for h, won := range compete(rivals, b*len(score)) {
+		keep[h] = p.mix(won, b)
+	}
+	return score, keep
 }
 
 // mix returns how many rows a head keeps that won some where b is the mean.
@@ -87,14 +103,19 @@ func (p AdaKV) mix(won, b int) int {
 	return int(math.RoundToEven(float64(share + float32(math.Floor(float64(b)*p.Floor)))))
 }
 
-// normalize scales each head's scores by what its b largest have of their sum.
-func normalize(score [][]float32, b int) {
-	for _, own := range score {
-		var best, sum float32
-		sorted := slices.Clone(own)
+// normalized returns each head's scores times what its b largest have of their
+// sum. Rows that stay in any case do not count.
+func normalized(l *kvcache.Layer, score [][]float32, b int) [][]float32 {
+	out := make([][]float32, len(score))
+	for h, own := range score {
+		out[h] = l.Floats(len(own))
+		copy(out[h], own)
+		sorted := slices.DeleteFunc(slices.Clone(own), func(w float32) bool { return math.IsInf(float64(w), 1) })
 		slices.Sort(sorted)
+		n := b - (len(own) - len(sorted)) // rows left for the others
+		var best, sum float32
 		for j, w := range sorted {
-			if sum += w; j >= len(sorted)-b {
+			if sum += w; j >= len(sorted)-n {
 				best += w
 			}
 		}
@@ -102,33 +123,57 @@ func normalize(score [][]float32, b int) {
 			continue
 		}
 		for j := range own {
-			own[j] *= best / sum
+			out[h][j] *= best / sum
 		}
 	}
+	return out
+}
+
+// safeguard returns how many rows each head keeps of b in the mean when sure
+// of them do not compete.
+func safeguard(l *kvcache.Layer, score [][]float32, b, sure int) []int {
+	keep, rest := make([]int, len(score)), b*len(score)
+	rivals := make([][]float32, len(score))
+	for h, own := range score {
+		keep[h] = min(sure, len(own))
+		rest -= keep[h]
+		best := top(l.Slots(len(own)), own, keep[h])
+		rivals[h] = l.Floats(len(own))[:0]
+		for j, w := range own {
+			if len(best) > 0 && best[0] == int32(j) {
+				best = best[1:]
+				continue
+			}
+			rivals[h] = append(rivals[h], w)
+		}
+	}
+	for h, won := range compete(rivals, rest) {
+		keep[h] += won
+	}
+	return keep
 }
 
 // compete returns how many of the n largest scores each head has.
 func compete(score [][]float32, n int) []int {
 	won := make([]int, len(score))
-	if n == 0 {
+	if n <= 0 {
 		return won
 	}
-	all := slices.Concat(score...)
-	slices.Sort(all)
-	least := all[len(all)-n]
+	least, ties := threshold(n, score...)
+	longest := 0
 	for h, own := range score {
+		longest = max(longest, len(own))
 		for _, w := range own {
-			if cmp.Compare(w, least) > 0 {
+			if order(w) > least {
 				won[h]++
-				n--
 			}
 		}
 	}
-	for j := 0; n > 0; j++ {
+	for j := 0; j < longest && ties > 0; j++ {
 		for h, own := range score {
-			if n > 0 && j < len(own) && cmp.Compare(own[j], least) == 0 {
+			if ties > 0 && j < len(own) && order(own[j]) == least {
 				won[h]++
-				n--
+				ties--
 			}
 		}
 	}

@@ -25,6 +25,16 @@ func TestRecycledConformance(t *testing.T) {
 			Ample: policy.Recycled{TopK: all, Stride: 2, Threshold: 0.9},
 			Tight: policy.Recycled{TopK: 40, Stride: 2, Threshold: 0.9, Kernel: 1, FirstHead: true}, Rows: all, Forgets: true,
 		},
+		{
+			Name:  "recycled-over-snapkv",
+			Ample: policy.Recycled{Over: policy.SnapKV{Budget: all}, TopK: all},
+			Tight: policy.Recycled{Over: policy.SnapKV{Budget: 70}, TopK: 40, Stride: 5}, Rows: 70, Grow: true, Forgets: true,
+		},
+		{
+			Name:  "recycled-over-window",
+			Ample: policy.Recycled{Over: policy.Window{Recent: all}, TopK: all},
+			Tight: policy.Recycled{Over: policy.Window{Recent: 66}, TopK: 40, Stride: 5}, Rows: 70, Forgets: true,
+		},
 	} {
 		policytest.Run(t, c)
 	}

@@ -33,6 +33,11 @@ func TestConformance(t *testing.T) {
 			Tight: policy.SnapKV{Budget: 64, Observe: 64, Kernel: 7, Pool: policy.Max, Group: policy.Most}, Rows: 64, Grow: true,
 		},
 		{
+			Name:  "random",
+			Ample: policy.Random{Budget: ample},
+			Tight: policy.Random{Budget: 70, Recent: 8, Seed: 5}, Rows: 70, Grow: true,
+		},
+		{
 			Name:  "h2o",
 			Ample: policy.H2O{Recent: ample},
 			Tight: policy.H2O{Heavy: 30, Recent: 40}, Rows: 70,
@@ -51,6 +56,11 @@ func TestConformance(t *testing.T) {
 			Name:  "adakv",
 			Ample: policy.AdaKV{Scorer: policy.SnapKV{Budget: ample}},
 			Tight: policy.AdaKV{Scorer: policy.SnapKV{Budget: 70, Observe: 16}}, Rows: 70, Ragged: true, Grow: true,
+		},
+		{
+			Name:  "adakv-keydiff-safeguard",
+			Ample: policy.AdaKV{Scorer: policy.KeyDiff{Budget: ample}, Safeguard: true},
+			Tight: policy.AdaKV{Scorer: policy.KeyDiff{Budget: 70, Sink: 4, Recent: 8}, Safeguard: true}, Rows: 70, Ragged: true, Grow: true,
 		},
 		{
 			Name:  "adakv-pyramidkv",

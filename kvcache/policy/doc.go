@@ -6,6 +6,7 @@
 //	H2O      what gathered most attention so far (Zhang et al. 2023)
 //	TOVA     what the last query attends to (Oren et al. 2024)
 //	KeyDiff  rows whose keys differ most from the others (Park et al. 2025)
+//	Random   rows drawn by lot, for comparison
 //	Recycled everything stays, but most steps see a part: Recycled Attention, RefreshKV (Xu et al. 2024)
 //
 // Two divide the budget of another, by default SnapKV's:

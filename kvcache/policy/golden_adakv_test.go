@@ -89,7 +89,7 @@ func TestAdaKVGolden(t *testing.T) {
 			}
 			past := p.Len - p.Window
 			border := len(kept) - p.Window
-			require.Equal(t, span(past, p.Len), kept[border:], "head %d: the window", h)
+			require.Equal(t, span(nil, past, p.Len), kept[border:], "head %d: the window", h)
 			must, may := c.Outputs.MustMay[h].Must, c.Outputs.MustMay[h].May
 			require.Subset(t, kept[:border], must, "head %d", h)
 			require.Subset(t, slices.Concat(must, may), kept[:border], "head %d", h)
@@ -106,8 +106,8 @@ func TestAdaKVCompetes(t *testing.T) {
 	require.Equal(t, []int{0, 0}, compete([][]float32{{1}, {2}}, 0))
 
 	x := [][]float32{{1, 3, 0}, {0, 0, 0}, {2, 2, 2}}
-	normalize(x, 1)
-	require.Equal(t, [][]float32{{0.75, 2.25, 0}, {0, 0, 0}, {2. / 3, 2. / 3, 2. / 3}}, x)
+	l := newLayer(t, 1, 1, 2, nil).c.Layer(0)
+	require.Equal(t, [][]float32{{0.75, 2.25, 0}, {0, 0, 0}, {2. / 3, 2. / 3, 2. / 3}}, normalized(l, x, 1))
 
 	// Halves go to even: 0.8·43+3 = 37.4, 0.5·7+3 = 6.5, 0.5·9+3 = 7.5.
 	require.Equal(t, 37, AdaKV{Floor: 0.2}.mix(43, 16))

@@ -101,7 +101,7 @@ func TestH2OPrefillGolden(t *testing.T) {
 		var score []float32
 		l.votes = func(l *kvcache.Layer, seen *attention.Scores) {
 			for h := range l.Heads {
-				score = append(score, Mean.reduce(l, seen, h)[:p.Len-p.Window]...)
+				score = append(score, Mean.combine(l.Floats(l.Heads[h].Len()), group(l, seen, h))[:p.Len-p.Window]...)
 			}
 		}
 		l.step(true, c.Inputs.Q.tokenMajor(1), c.Inputs.K.tokenMajor(repeat), c.Inputs.V.tokenMajor(repeat))

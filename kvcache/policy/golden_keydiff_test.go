@@ -37,7 +37,7 @@ func TestKeyDiffGolden(t *testing.T) {
 		var scores []float32
 		full := run(nil).c.Layer(0)
 		for h := range full.Heads {
-			scores = append(scores, keyDiff(&full.Heads[h])...)
+			scores = append(scores, keyDiff(make([]float32, p.Len), &full.Heads[h])...)
 		}
 		requireClose(t, c.Outputs.KeyDiff.Scores.Data, scores)
 	})

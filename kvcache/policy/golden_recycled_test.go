@@ -45,7 +45,7 @@ func TestRecycledGolden(t *testing.T) {
 		memo := func() *fullStep { return l.c.Layer(0).Memo.(*fullStep) }
 		requirePartial := func(want [][]int32) {
 			for h := range want {
-				require.Equal(t, want[h], memo().partial(h, l.c.Rows(), p.K), "head %d", h)
+				require.Equal(t, want[h], memo().partial(nil, h, l.c.Layer(0).Heads[h].Pos(), p.K), "head %d", h)
 			}
 		}
 		q, k, v := c.Inputs.Q.tokenMajor(1), c.Inputs.K.tokenMajor(1), c.Inputs.V.tokenMajor(1)
@@ -56,12 +56,12 @@ func TestRecycledGolden(t *testing.T) {
 		var out []float32
 		for s, step := range c.Outputs.Steps {
 			at := p.Prompt + s
-			before, now := memo(), q[at*qd:][:qd]
+			before, now := memo().Clone().(*fullStep), q[at*qd:][:qd]
 			out = append(out, l.step(false, now, k[at*kd:][:kd], v[at*kd:][:kd])...)
-			require.Equal(t, step.Full, memo() != before, "step %d", s+1)
+			require.Equal(t, step.Full, memo().pos != before.pos, "step %d", s+1)
 			requirePartial(step.After)
 			if step.Similarity != nil {
-				mean := meanQuery(l.c.Layer(0), kvcache.Step{Q: now})
+				mean := meanQuery(make([]float32, p.Dim), l.c.Layer(0), kvcache.Step{Q: now})
 				require.InDelta(t, *step.Similarity, cosine(before.query, mean), 1e-5, "step %d", s+1)
 			}
 		}
@@ -74,7 +74,13 @@ func TestRecycledGolden(t *testing.T) {
 // oldest of the others. Of equal scores the lower position leaves last.
 func TestRecycledOrder(t *testing.T) {
 	score := []float32{2, 9, 2, 0, 5}
-	f := &fullStep{rows: 5, kept: []ranked{rank(score, top(score, 3))}}
+	l := newLayer(t, 1, 1, 2, nil).c.Layer(0)
+	choose := func(n int) *fullStep {
+		f := &fullStep{pos: 4, kept: make([]ranked, 1)}
+		f.kept[0].set(l, score, top(make([]int32, 5), score, n), span(nil, 0, 5))
+		return f
+	}
+	f := choose(3)
 	for rows, want := range map[int][]int32{
 		5: {0, 1, 4},
 		6: {1, 4, 5},
@@ -82,9 +88,10 @@ func TestRecycledOrder(t *testing.T) {
 		8: {5, 6, 7},
 		9: {6, 7, 8},
 	} {
-		require.Equal(t, want, f.partial(0, rows, 3), "%d rows", rows)
+		require.Equal(t, want, f.partial(nil, 0, span(nil, 0, rows), 3), "%d rows", rows)
 	}
-	f = &fullStep{rows: 5, kept: []ranked{rank(score, top(score, 9))}}
-	require.Equal(t, []int32{0, 1, 2, 3, 4, 5, 6}, f.partial(0, 7, 9), "room for all")
-	require.Equal(t, []int32{0, 1, 4, 5, 6, 7, 8, 9, 10}, f.partial(0, 11, 9), "of two equal ones the higher left")
+	require.Equal(t, []int32{2, 3}, f.partial(nil, 0, []int32{0, 2, 4, 5}, 3), "a chosen row was dropped, the others moved down")
+	f = choose(9)
+	require.Equal(t, []int32{0, 1, 2, 3, 4, 5, 6}, f.partial(nil, 0, span(nil, 0, 7), 9), "room for all")
+	require.Equal(t, []int32{0, 1, 4, 5, 6, 7, 8, 9, 10}, f.partial(nil, 0, span(nil, 0, 11), 9), "of two equal ones the higher left")
 }

@@ -166,8 +166,7 @@ func TestSnapKVGolden(t *testing.T) {
 		var pooled []float32
 		l.votes = func(l *kvcache.Layer, seen *attention.Scores) {
 			for h := range l.Heads {
-				votes := p.Group.reduce(l, seen, h)[:c.Params.Len-c.Params.Window]
-				pooled = append(pooled, p.Pool.pool(votes, p.Kernel)...)
+				pooled = append(pooled, p.votes(l, seen, h)...)
 			}
 		}
 		// Only the window's queries matter.

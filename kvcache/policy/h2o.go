@@ -58,11 +58,11 @@ func (p H2O) Keep(l *kvcache.Layer, s kvcache.Step, seen *attention.Scores) {
 	for h := range l.Heads {
 		hd := &l.Heads[h]
 		score := hd.Score()
-		for _, mass := range seen.Mass[h*l.Group : (h+1)*l.Group] {
+		for _, mass := range group(l, seen, h) {
 			for j, w := range mass {
 				score[j] += w / float32(l.Group)
 			}
 		}
-		keepBest(l.Heads[h:h+1], score[:max(0, hd.Len()-p.Recent)], p.Heavy)
+		keepBest(l, l.Heads[h:h+1], score[:max(0, hd.Len()-p.Recent)], p.Heavy)
 	}
 }

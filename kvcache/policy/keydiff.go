@@ -46,28 +46,30 @@ func (p KeyDiff) Check(kvcache.Shape, kvcache.Config) error {
 func (p KeyDiff) Show(*kvcache.Layer, kvcache.Step) kvcache.Plan { return kvcache.Plan{} }
 
 // Keep selects once the prompt is whole.
-func (p KeyDiff) Keep(l *kvcache.Layer, s kvcache.Step, _ *attention.Scores) {
-	if !s.Prompt || s.Rest > 0 {
-		return
-	}
-	p = p.filled()
-	for h := range l.Heads {
-		hd := &l.Heads[h]
-		if hd.Len() <= p.Budget {
-			continue
-		}
-		last := hd.Len() - p.Recent
-		keep := span(0, p.Sink)
-		for _, slot := range top(keyDiff(hd)[p.Sink:last], p.Budget-p.Sink-p.Recent) {
-			keep = append(keep, slot+int32(p.Sink))
-		}
-		hd.Keep(append(keep, span(last, hd.Len())...))
-	}
+func (p KeyDiff) Keep(l *kvcache.Layer, s kvcache.Step, seen *attention.Scores) {
+	score, keep := p.Rank(l, s, seen)
+	keepRanked(l, score, keep)
 }
 
-// keyDiff returns −cos(key, anchor) of each row of a head. A key of zeros has
-// the cosine 0.
-func keyDiff(hd *kvcache.Head) []float32 {
+// Rank returns how far the keys before the last Recent rows are from the
+// anchor of all keys.
+func (p KeyDiff) Rank(l *kvcache.Layer, s kvcache.Step, _ *attention.Scores) ([][]float32, []int) {
+	if !s.Prompt || s.Rest > 0 {
+		return nil, nil
+	}
+	p = p.filled()
+	score := make([][]float32, len(l.Heads))
+	for h := range score {
+		past := max(0, l.Heads[h].Len()-p.Recent)
+		score[h] = keyDiff(l.Floats(l.Heads[h].Len()), &l.Heads[h])[:past]
+		protect(score[h], p.Sink)
+	}
+	return score, same(l, p.Budget-p.Recent)
+}
+
+// keyDiff writes −cos(key, anchor) of each row of a head to score. A key of
+// zeros has the cosine 0.
+func keyDiff(score []float32, hd *kvcache.Head) []float32 {
 	k, v := make([]float32, hd.Dim()), make([]float32, hd.Dim())
 	anchor := make([]float64, hd.Dim())
 	norm := make([]float64, hd.Len())
@@ -89,13 +91,13 @@ func keyDiff(hd *kvcache.Head) []float32 {
 		sum += x * x
 	}
 	length := math.Sqrt(sum)
-	score := make([]float32, hd.Len())
 	for slot := range score {
 		hd.Row(k, v, slot)
 		dot := 0.0
 		for i, x := range k {
 			dot += float64(x) * anchor[i]
 		}
+		score[slot] = 0
 		if d := norm[slot] * length; d > 0 {
 			score[slot] = float32(-dot / d)
 		}

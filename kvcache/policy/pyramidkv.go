@@ -38,7 +38,11 @@ func (p PyramidKV) Check(shape kvcache.Shape, cfg kvcache.Config) error {
 	if p.Beta < 0 {
 		return fmt.Errorf("policy: PyramidKV: got Beta %d, want at least 1", p.Beta)
 	}
-	return checkScorer(p.filled().Scorer, shape, cfg)
+	p = p.filled()
+	if uneven(p.Scorer) {
+		return fmt.Errorf("policy: PyramidKV: got a Scorer, %T, whose heads have budgets of their own; want it the other way round, with PyramidKV for its Scorer", p.Scorer)
+	}
+	return check(p.Scorer, shape, cfg)
 }
 
 // Show asks the Scorer.
@@ -48,21 +52,21 @@ func (p PyramidKV) Show(l *kvcache.Layer, s kvcache.Step) kvcache.Plan {
 
 // Keep selects once the prompt is whole.
 func (p PyramidKV) Keep(l *kvcache.Layer, s kvcache.Step, seen *attention.Scores) {
-	score, n := p.Rank(l, s, seen)
-	keepRanked(l, score, n)
+	score, keep := p.Rank(l, s, seen)
+	keepRanked(l, score, keep)
 }
 
 // Rank returns the Scorer's scores and the layer's share of its budget.
-func (p PyramidKV) Rank(l *kvcache.Layer, s kvcache.Step, seen *attention.Scores) ([][]float32, int) {
+func (p PyramidKV) Rank(l *kvcache.Layer, s kvcache.Step, seen *attention.Scores) ([][]float32, []int) {
 	p = p.filled()
-	score, b := p.Scorer.Rank(l, s, seen)
+	score, keep := p.Scorer.Rank(l, s, seen)
 	if score == nil {
-		return nil, 0
+		return nil, nil
 	}
 	// The sequence's length, unlike the number of rows, is one for all layers.
 	length := int(s.Pos[len(s.Pos)-1]) + 1
 	window := l.Heads[0].Len() - len(score[0])
-	return score, p.share(b, length, window, l.Index, l.NumLayers)
+	return score, same(l, p.share(keep[0], length, window, l.Index, l.NumLayers))
 }
 
 // share returns what a layer keeps beside the window where b is the mean.

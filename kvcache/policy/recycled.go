@@ -5,12 +5,13 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sort"
 
 	"github.com/winnowlm/winnow/attention"
 	"github.com/winnowlm/winnow/kvcache"
 )
 
-// Recycled drops nothing, and shows everything only now and then: at the end
+// Recycled drops nothing itself, and shows everything only now and then: at the end
 // of a prompt and at every Stride-th generated token. The steps between see,
 // in each KV head, the TopK rows to which the last query of the last full step
 // attended most, and what was generated since; for each new row the one with
@@ -27,12 +28,19 @@ import (
 // Generated rows outrank all scored ones; when those are gone, the oldest
 // leaves. What is remembered of the last full step is not saved: the first
 // step after kvcache.Load or Truncate is full.
+//
+// Over is a policy that drops rows below: then steps see part of what it left,
+// and a chosen row that it drops leaves its place empty. Where it watches the
+// end of a prompt, the first step after that is the full one, since only one
+// of the two can watch. A policy that watches, hides or renumbers rows at
+// generated tokens cannot work below.
 type Recycled struct {
-	TopK      int     // rows that a step between full ones sees besides its own; 0: 2048
-	Stride    int     // 0: 10
-	Threshold float64 // below 1; 0: every Stride-th step is full
-	Kernel    int     // odd; 0: 7; 1: no pooling, as in the paper's first version
-	FirstHead bool    // only the first query head of a KV head votes, as in the paper's first version
+	Over      kvcache.Policy // nil: nothing is dropped
+	TopK      int            // rows that a step between full ones sees besides its own; 0: 2048
+	Stride    int            // 0: 10
+	Threshold float64        // below 1; 0: every Stride-th step is full
+	Kernel    int            // odd; 0: 7; 1: no pooling, as in the paper's first version
+	FirstHead bool           // only the first query head of a KV head votes, as in the paper's first version
 }
 
 const (
@@ -54,8 +62,8 @@ func (p Recycled) filled() Recycled {
 	return p
 }
 
-// Check refuses sizes that cannot be.
-func (p Recycled) Check(kvcache.Shape, kvcache.Config) error {
+// Check refuses sizes that cannot be, and what cannot work below.
+func (p Recycled) Check(shape kvcache.Shape, cfg kvcache.Config) error {
 	p = p.filled()
 	switch {
 	case p.TopK < 1:
@@ -66,6 +74,21 @@ func (p Recycled) Check(kvcache.Shape, kvcache.Config) error {
 		return fmt.Errorf("policy: Recycled: got Threshold %v, want 0 or a cosine between 0 and 1", p.Threshold)
 	case p.Kernel < 1 || p.Kernel%2 == 0:
 		return fmt.Errorf("policy: Recycled: got Kernel %d, want an odd number", p.Kernel)
+	case p.Over == nil:
+		return nil
+	}
+	if err := check(p.Over, shape, cfg); err != nil {
+		return err
+	}
+	switch over := p.Over.(type) {
+	case H2O, TOVA:
+		return fmt.Errorf("policy: Recycled: got %T below, which must see all rows at each generated token", over)
+	case Recycled:
+		return fmt.Errorf("policy: Recycled: got another Recycled below")
+	case Window:
+		if over.Renumber {
+			return fmt.Errorf("policy: Recycled: got a renumbered Window below, whose rows have no place when some of them are not shown")
+		}
 	}
 	return nil
 }
@@ -74,102 +97,171 @@ func (p Recycled) Check(kvcache.Shape, kvcache.Config) error {
 // it shows the partial cache and the step's own row.
 func (p Recycled) Show(l *kvcache.Layer, s kvcache.Step) kvcache.Plan {
 	p = p.filled()
-	last, ok := l.Memo.(*fullStep)
-	if !ok || s.Prompt || len(s.Pos) != 1 || p.due(last, l, s) {
-		return kvcache.Plan{Watch: 1 - s.Rest}
+	last := notes(l)
+	var plan kvcache.Plan
+	if p.Over != nil {
+		last.below(l, func() { plan = p.Over.Show(l, s) })
 	}
-	pick := make([][]int32, len(l.Heads))
-	for h := range l.Heads {
-		own := l.Heads[h].Len() - 1
-		pick[h] = append(last.partial(h, own, p.TopK), int32(own))
+	last.lent = plan.Watch > 0
+	switch {
+	case last.lent:
+	case !last.known || s.Prompt || len(s.Pos) != 1 || p.due(last, l, s):
+		plan.Watch = 1 - s.Rest
+	default:
+		plan.Pick = last.show(l, p.TopK)
 	}
-	return kvcache.Plan{Pick: pick}
+	return plan
 }
 
 // due reports whether the step that just added its row is a full one.
 func (p Recycled) due(last *fullStep, l *kvcache.Layer, s kvcache.Step) bool {
-	if (l.Heads[0].Len()-last.rows)%p.Stride != 0 {
+	if int(s.Pos[0]-last.pos)%p.Stride != 0 {
 		return false
 	}
 	// A cosine that is no number, of a query that is all zeros, is a full step.
-	return p.Threshold == 0 || !(cosine(last.query, meanQuery(l, s)) > p.Threshold)
+	return p.Threshold == 0 || !(cosine(last.query, meanQuery(l.Floats(l.Heads[0].Dim()), l, s)) > p.Threshold)
 }
 
-// Keep ranks the rows anew after a full step.
+// Keep ranks the rows anew after a full step, and asks Over.
 func (p Recycled) Keep(l *kvcache.Layer, s kvcache.Step, seen *attention.Scores) {
-	if seen == nil {
-		return
-	}
 	p = p.filled()
-	full := &fullStep{rows: l.Heads[0].Len()}
-	if p.Threshold != 0 {
-		full.query = meanQuery(l, s)
+	last := notes(l)
+	switch {
+	case last.lent:
+		last.known = false
+	case seen != nil:
+		last.rank(p, l, s, seen)
+		seen = nil
 	}
-	for h := range l.Heads {
-		votes := seen.Mass[h*l.Group]
-		if !p.FirstHead {
-			votes = Most.reduce(l, seen, h)
-		}
-		votes = Max.pool(votes, p.Kernel)
-		full.kept = append(full.kept, rank(votes, top(votes, p.TopK)))
+	if p.Over != nil {
+		last.below(l, func() { p.Over.Keep(l, s, seen) })
 	}
-	l.Memo = full
 }
 
 // fullStep is what a layer remembers of its last full step. All that comes
-// after follows from it and from the number of rows.
+// after follows from it and from the rows.
 type fullStep struct {
-	rows  int       // of each head then, the step's own included
-	query []float32 // its last token's, as meanQuery; nil without a threshold
+	known bool      // there was one, and nothing has made it void
+	lent  bool      // Over watches this step
+	pos   int32     // its last token's
+	query []float32 // its last token's, as meanQuery; empty without a threshold
 	kept  []ranked  // [NumKVHeads]
+	over  kvcache.Memo
+	picks [][]int32 // memory of a step's
 }
 
-// ranked is a choice of slots and the order in which they leave.
+// notes returns those of l.
+func notes(l *kvcache.Layer) *fullStep {
+	f, ok := l.Memo.(*fullStep)
+	if !ok {
+		f = &fullStep{kept: make([]ranked, len(l.Heads)), picks: make([][]int32, len(l.Heads))}
+		l.Memo = f
+	}
+	return f
+}
+
+// Clone implements kvcache.Memo.
+func (f *fullStep) Clone() kvcache.Memo {
+	c := &fullStep{known: f.known, lent: f.lent, pos: f.pos, query: slices.Clone(f.query), picks: make([][]int32, len(f.picks))}
+	for _, r := range f.kept {
+		c.kept = append(c.kept, ranked{slices.Clone(r.slot), slices.Clone(r.pos), slices.Clone(r.turn)})
+	}
+	if f.over != nil {
+		c.over = f.over.Clone()
+	}
+	return c
+}
+
+// below asks Over something, with its own memo in place.
+func (f *fullStep) below(l *kvcache.Layer, ask func()) {
+	l.Memo = f.over
+	ask()
+	f.over, l.Memo = l.Memo, f
+}
+
+// rank remembers the step that was watched.
+func (f *fullStep) rank(p Recycled, l *kvcache.Layer, s kvcache.Step, seen *attention.Scores) {
+	f.known, f.pos = true, s.Pos[len(s.Pos)-1]
+	if p.Threshold != 0 {
+		f.query = append(f.query[:0], meanQuery(l.Floats(l.Heads[0].Dim()), l, s)...)
+	}
+	for h := range l.Heads {
+		rows := l.Heads[h].Len()
+		votes := seen.Mass[h*l.Group]
+		if !p.FirstHead {
+			votes = Most.combine(l.Floats(rows), group(l, seen, h))
+		}
+		votes = Max.pool(l.Floats(rows), votes, p.Kernel)
+		f.kept[h].set(l, votes, top(l.Slots(rows), votes, p.TopK), l.Heads[h].Pos())
+	}
+}
+
+// ranked is a choice of rows and the order in which they leave.
 type ranked struct {
-	slot []int32 // ascending
+	slot []int32 // when they were chosen, ascending
+	pos  []int32
 	turn []int32 // how many of the others leave before this one
 }
 
-func rank(score []float32, slot []int32) ranked {
-	order := slices.Clone(slot)
+func (r *ranked) set(l *kvcache.Layer, score []float32, slot, pos []int32) {
+	r.slot, r.pos = append(r.slot[:0], slot...), r.pos[:0]
+	for _, s := range slot {
+		r.pos = append(r.pos, pos[s])
+	}
+	order := l.Slots(len(slot))
+	copy(order, slot)
 	slices.SortFunc(order, func(a, b int32) int {
 		return cmp.Or(cmp.Compare(score[a], score[b]), cmp.Compare(b, a))
 	})
-	turn := make([]int32, len(slot))
+	r.turn = append(r.turn[:0], slot...)
 	for i, s := range order {
 		j, _ := slices.BinarySearch(slot, s)
-		turn[j] = int32(i)
+		r.turn[j] = int32(i)
 	}
-	return ranked{slot: slot, turn: turn}
 }
 
-// partial returns the slots of head h's partial cache, ascending, when the
-// head has got the given number of rows. There is room for one more.
-func (f *fullStep) partial(h, rows, topK int) []int32 {
+// show returns what a step between full ones sees: the partial cache and the
+// step's own row.
+func (f *fullStep) show(l *kvcache.Layer, topK int) [][]int32 {
+	for h := range l.Heads {
+		own := l.Heads[h].Len() - 1
+		pos := l.Heads[h].Pos()[:own]
+		f.picks[h] = append(f.partial(l.Slots(topK + 1)[:0], h, pos, topK), int32(own))
+	}
+	return f.picks
+}
+
+// partial appends to pick the slots of head h's partial cache, ascending, when
+// the head's rows are at these positions.
+func (f *fullStep) partial(pick []int32, h int, pos []int32, topK int) []int32 {
 	kept := f.kept[h]
-	size := len(kept.slot) + rows - f.rows
-	over := max(0, size-topK)
-	pick := make([]int32, 0, size-over+1)
-	for j, s := range kept.slot {
-		if int(kept.turn[j]) >= over {
-			pick = append(pick, s)
+	newer := sort.Search(len(pos), func(j int) bool { return pos[j] > f.pos })
+	over := max(0, len(kept.slot)+len(pos)-newer-topK)
+	for j, slot := range kept.slot {
+		if int(kept.turn[j]) < over {
+			continue
 		}
+		// Rows move down when others are dropped.
+		if int(slot) >= len(pos) || pos[slot] != kept.pos[j] {
+			at, found := slices.BinarySearch(pos[:min(int(slot), len(pos))], kept.pos[j])
+			if slot = int32(at); !found {
+				continue
+			}
+		}
+		pick = append(pick, slot)
 	}
-	for s := f.rows + max(0, over-len(kept.slot)); s < rows; s++ {
-		pick = append(pick, int32(s))
-	}
-	return pick
+	return span(pick, newer+max(0, over-len(kept.slot)), len(pos))
 }
 
 // meanQuery averages the rotated query of the step's last token over the heads
-// of the layer.
-func meanQuery(l *kvcache.Layer, s kvcache.Step) []float32 {
+// of the layer, and writes the mean to dst, [Dim].
+func meanQuery(dst []float32, l *kvcache.Layer, s kvcache.Step) []float32 {
 	heads, dim := len(l.Heads)*l.Group, l.Heads[0].Dim()
-	mean := make([]float32, dim)
+	clear(dst)
 	for i, x := range s.Q[len(s.Q)-heads*dim:] {
-		mean[i%dim] += x / float32(heads)
+		dst[i%dim] += x / float32(heads)
 	}
-	return mean
+	return dst
 }
 
 func cosine(a, b []float32) float64 {

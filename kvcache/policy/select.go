@@ -1,7 +1,7 @@
 package policy
 
 import (
-	"cmp"
+	"math"
 	"slices"
 
 	"github.com/winnowlm/winnow/attention"
@@ -9,15 +9,17 @@ import (
 )
 
 // Scorer is a policy that ranks rows. PyramidKV and AdaKV divide the budget of
-// another's ranking differently, between layers and between heads. A Scorer
-// that is a kvcache.Checker is asked too.
+// another's ranking differently, between layers and between heads; CriticalKV
+// weights it by what rows add to the output. A Scorer that is a
+// kvcache.Checker is asked too.
 type Scorer interface {
 	kvcache.Policy
 	// Rank is asked where Keep would be. It returns a score for the rows of
 	// each head but the last ones, which stay, and how many of those scored
-	// stay in each head; nil when nothing is to be dropped. The scores are the
-	// caller's to change.
-	Rank(l *kvcache.Layer, s kvcache.Step, seen *attention.Scores) (score [][]float32, n int)
+	// stay in each head; nil when nothing is to be dropped. Rows that stay in
+	// any case have the score +Inf, and there are at most as many of them. Both
+	// are the caller's to change, and scores may be scratch memory of l.
+	Rank(l *kvcache.Layer, s kvcache.Step, seen *attention.Scores) (score [][]float32, keep []int)
 }
 
 // scorer fills in the default.
@@ -28,24 +30,39 @@ func scorer(s Scorer) Scorer {
 	return s
 }
 
-func checkScorer(s Scorer, shape kvcache.Shape, cfg kvcache.Config) error {
-	if c, ok := s.(kvcache.Checker); ok {
+// uneven reports whether s gives the heads of a layer different budgets.
+func uneven(s Scorer) bool {
+	switch s := s.(type) {
+	case AdaKV:
+		return true
+	case PyramidKV:
+		return uneven(s.filled().Scorer)
+	}
+	return false
+}
+
+// check asks a policy that another is made of.
+func check(p kvcache.Policy, shape kvcache.Shape, cfg kvcache.Config) error {
+	if c, ok := p.(kvcache.Checker); ok {
 		return c.Check(shape, cfg)
 	}
 	return nil
 }
 
-// keepRanked drops, in each head of l, all but the n best of the rows that its
-// score is for.
-func keepRanked(l *kvcache.Layer, score [][]float32, n int) {
+// keepRanked drops, in each head of l, all but the best rows, as many as keep
+// says, of those that its score is for.
+func keepRanked(l *kvcache.Layer, score [][]float32, keep []int) {
 	for h, own := range score {
-		keepBest(l.Heads[h:h+1], own, n)
+		keepBest(l, l.Heads[h:h+1], own, keep[h])
 	}
 }
 
+// same returns n for each head of l.
+func same(l *kvcache.Layer, n int) []int { return slices.Repeat([]int{n}, len(l.Heads)) }
+
 // keepBest keeps, in each of the heads, the n best of the rows that score is
 // for, which are the first, and all rows after them.
-func keepBest(heads []kvcache.Head, score []float32, n int) {
+func keepBest(l *kvcache.Layer, heads []kvcache.Head, score []float32, n int) {
 	switch drop := len(score) - n; {
 	case drop <= 0:
 	case drop == 1: // as at each step of a policy that bounds what is generated
@@ -54,10 +71,17 @@ func keepBest(heads []kvcache.Head, score []float32, n int) {
 			heads[h].Drop(least, least+1)
 		}
 	default:
-		best := top(score, n)
 		for h := range heads {
-			heads[h].Keep(slices.Concat(best, span(len(score), heads[h].Len())))
+			keep := top(l.Slots(heads[h].Len()), score, n)
+			heads[h].Keep(span(keep, len(score), heads[h].Len()))
 		}
+	}
+}
+
+// protect marks the first n rows as ones that stay.
+func protect(score []float32, n int) {
+	for j := range score[:min(n, len(score))] {
+		score[j] = float32(math.Inf(1))
 	}
 }
 
@@ -65,39 +89,83 @@ func keepBest(heads []kvcache.Head, score []float32, n int) {
 func worst(score []float32) int {
 	least := 0
 	for j, w := range score {
-		if cmp.Compare(w, score[least]) <= 0 {
+		if order(w) <= order(score[least]) {
 			least = j
 		}
 	}
 	return least
 }
 
-// top returns the slots of the n largest scores, ascending. Of equal scores
-// the lower slot wins; NaN loses to everything.
-func top(score []float32, n int) []int32 {
-	idx := span(0, len(score))
-	if n >= len(idx) {
-		return idx
+// top returns the slots of the n largest scores, ascending, in the memory of
+// dst, which must have room for as many. Of equal scores the lower slot wins;
+// NaN loses to everything.
+func top(dst []int32, score []float32, n int) []int32 {
+	if n >= len(score) {
+		return span(dst[:0], 0, len(score))
 	}
-	slices.SortStableFunc(idx, func(a, b int32) int { return cmp.Compare(score[b], score[a]) })
-	idx = idx[:max(0, n)]
-	slices.Sort(idx)
-	return idx
+	dst = dst[:0]
+	if n <= 0 {
+		return dst
+	}
+	least, ties := threshold(n, score)
+	for j, w := range score {
+		switch key := order(w); {
+		case key > least:
+			dst = append(dst, int32(j))
+		case key == least && ties > 0:
+			dst = append(dst, int32(j))
+			ties--
+		}
+	}
+	return dst
 }
 
-// span returns lo, …, hi-1.
-func span(lo, hi int) []int32 {
-	idx := make([]int32, 0, max(0, hi-lo))
-	for i := lo; i < hi; i++ {
-		idx = append(idx, int32(i))
+// order returns a number for x that is larger for a larger x and least for NaN.
+func order(x float32) uint32 {
+	if x != x {
+		return 0
 	}
-	return idx
+	bits := math.Float32bits(x + 0) // one zero
+	if bits>>31 == 1 {
+		return ^bits
+	}
+	return bits | 1<<31
+}
+
+// threshold returns the order of the n-th largest of all scores, n being from
+// 1 to their number, and how many equal to it are among these n. It sorts
+// nothing: it finds the number a byte at a time, by counting.
+func threshold(n int, scores ...[]float32) (least uint32, ties int) {
+	for shift := 24; shift >= 0; shift -= 8 {
+		var count [256]int
+		for _, score := range scores {
+			for _, w := range score {
+				if key := order(w); uint64(key)>>(shift+8) == uint64(least)>>(shift+8) {
+					count[byte(key>>shift)]++
+				}
+			}
+		}
+		digit := 255
+		for ; count[digit] < n; digit-- {
+			n -= count[digit]
+		}
+		least |= uint32(digit) << shift
+	}
+	return least, n
+}
+
+// span appends lo, …, hi-1 to dst.
+func span(dst []int32, lo, hi int) []int32 {
+	for i := lo; i < hi; i++ {
+		dst = append(dst, int32(i))
+	}
+	return dst
 }
 
 // pool pools x over windows of an odd kernel, stride 1, same length. Average
-// counts the padding beyond the edges as zeros; Max ignores it.
-func (p Pool) pool(x []float32, kernel int) []float32 {
-	y := make([]float32, len(x))
+// counts the padding beyond the edges as zeros; Max ignores it. The result is
+// written to y.
+func (p Pool) pool(y, x []float32, kernel int) []float32 {
 	for i := range x {
 		near := x[max(0, i-kernel/2):min(len(x), i+kernel/2+1)]
 		if p == Max {

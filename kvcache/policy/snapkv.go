@@ -2,7 +2,6 @@ package policy
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/winnowlm/winnow/attention"
 	"github.com/winnowlm/winnow/kvcache"
@@ -25,6 +24,10 @@ type SnapKV struct {
 	Kernel  int // odd; 0: 5
 	Pool    Pool
 	Group   Reduce
+
+	// PoolFirst pools the votes of each query head before they combine, as
+	// kvpress does. It makes a difference with Max alone.
+	PoolFirst bool
 }
 
 // Pool is how neighbouring votes are pooled.
@@ -93,47 +96,62 @@ func (p SnapKV) Show(_ *kvcache.Layer, s kvcache.Step) kvcache.Plan {
 
 // Keep selects once the prompt is whole.
 func (p SnapKV) Keep(l *kvcache.Layer, s kvcache.Step, seen *attention.Scores) {
-	score, n := p.Rank(l, s, seen)
-	keepRanked(l, score, n)
+	score, keep := p.Rank(l, s, seen)
+	keepRanked(l, score, keep)
 }
 
 // Rank returns the pooled votes for the rows before the observation window,
 // and how many of them the budget has room for.
-func (p SnapKV) Rank(l *kvcache.Layer, s kvcache.Step, seen *attention.Scores) ([][]float32, int) {
+func (p SnapKV) Rank(l *kvcache.Layer, s kvcache.Step, seen *attention.Scores) ([][]float32, []int) {
 	if !s.Prompt || s.Rest > 0 || seen == nil {
-		return nil, 0
+		return nil, nil
 	}
 	p = p.filled()
 	score := make([][]float32, len(l.Heads))
 	for h := range score {
-		past := max(0, l.Heads[h].Len()-p.Observe)
-		score[h] = p.Pool.pool(p.Group.reduce(l, seen, h)[:past], p.Kernel)
+		score[h] = p.votes(l, seen, h)
 	}
-	return score, p.Budget - p.Observe
+	return score, same(l, p.Budget-p.Observe)
 }
 
-// reduce combines the attention that the query heads of KV head h paid to each
-// row.
-func (r Reduce) reduce(l *kvcache.Layer, seen *attention.Scores, h int) []float32 {
-	return r.combine(seen.Mass[h*l.Group : (h+1)*l.Group])
+// votes returns the pooled votes for the rows of KV head h before the window.
+func (p SnapKV) votes(l *kvcache.Layer, seen *attention.Scores, h int) []float32 {
+	past := max(0, l.Heads[h].Len()-p.Observe)
+	votes := make([][]float32, l.Group)
+	for g, mass := range group(l, seen, h) {
+		if votes[g] = mass[:past]; p.PoolFirst {
+			votes[g] = p.Pool.pool(l.Floats(past), mass[:past], p.Kernel)
+		}
+	}
+	all := p.Group.combine(l.Floats(past), votes)
+	if p.PoolFirst {
+		return all
+	}
+	return p.Pool.pool(l.Floats(past), all, p.Kernel)
 }
 
-// combine does so for any query heads that see the same rows.
-func (r Reduce) combine(group [][]float32) []float32 {
-	votes := slices.Clone(group[0])
-	for _, mass := range group[1:] {
-		for j, w := range mass {
+// group returns the attention that each query head of KV head h paid to the
+// rows shown.
+func group(l *kvcache.Layer, seen *attention.Scores, h int) [][]float32 {
+	return seen.Mass[h*l.Group : (h+1)*l.Group]
+}
+
+// combine writes to dst the votes of query heads that see the same rows.
+func (r Reduce) combine(dst []float32, votes [][]float32) []float32 {
+	copy(dst, votes[0])
+	for _, own := range votes[1:] {
+		for j, w := range own {
 			if r == Most {
-				votes[j] = max(votes[j], w)
+				dst[j] = max(dst[j], w)
 			} else {
-				votes[j] += w
+				dst[j] += w
 			}
 		}
 	}
 	if r == Mean {
-		for j := range votes {
-			votes[j] /= float32(len(group))
+		for j := range dst {
+			dst[j] /= float32(len(votes))
 		}
 	}
-	return votes
+	return dst
 }

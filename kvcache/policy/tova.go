@@ -51,12 +51,12 @@ func (p TOVA) Keep(l *kvcache.Layer, s kvcache.Step, seen *attention.Scores) {
 	}
 	if aligned(l.Heads) {
 		if l.Heads[0].Len() > p.budget() {
-			keepBest(l.Heads, Mean.combine(seen.Mass), p.budget())
+			keepBest(l, l.Heads, Mean.combine(l.Floats(l.Heads[0].Len()), seen.Mass), p.budget())
 		}
 		return
 	}
 	for h := range l.Heads {
-		keepBest(l.Heads[h:h+1], Mean.reduce(l, seen, h), p.budget())
+		keepBest(l, l.Heads[h:h+1], Mean.combine(l.Floats(l.Heads[h].Len()), group(l, seen, h)), p.budget())
 	}
 }
 

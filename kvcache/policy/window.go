@@ -54,10 +54,10 @@ func (p Window) Show(l *kvcache.Layer, _ kvcache.Step) kvcache.Plan {
 	}
 	sink, _ := p.sizes()
 	pos := l.Heads[0].Pos()
-	if len(pos) <= sink {
+	if sink == 0 || len(pos) <= sink {
 		return kvcache.Plan{}
 	}
-	return kvcache.Plan{Lead: sink, Shift: pos[sink] - int32(sink)}
+	return kvcache.Plan{Lead: sink, Shift: pos[sink] - pos[sink-1] - 1}
 }
 
 // Keep drops the rows between the sinks and the recent ones.

@@ -15,6 +15,7 @@ type Cache struct {
 	fs                            *flag.FlagSet
 	Policy                        string
 	Budget, observe, sink, stride int
+	pin                           int
 	K, V                          string // names of formats
 }
 
@@ -40,6 +41,7 @@ var methods = []method{
 		return policy.H2O{Heavy: c.Budget / 2, Recent: c.Budget - c.Budget/2}
 	}},
 	{"tova", []string{"budget"}, func(c *Cache) kvcache.Policy { return policy.TOVA{Budget: c.Budget} }},
+	{"random", []string{"budget"}, func(c *Cache) kvcache.Policy { return policy.Random{Budget: c.Budget} }},
 	{"keydiff", []string{"budget"}, func(c *Cache) kvcache.Policy { return policy.KeyDiff{Budget: c.Budget} }},
 	{"recycled", []string{"budget", "stride"}, func(c *Cache) kvcache.Policy {
 		return policy.Recycled{TopK: c.Budget, Stride: c.stride}
@@ -54,7 +56,7 @@ func methodNames() string {
 	return strings.Join(names, ", ")
 }
 
-// CacheFlags adds -policy, -budget, -observe, -sink, -stride, -k and -v.
+// CacheFlags adds -policy, -budget, -observe, -sink, -stride, -pin, -k and -v.
 func CacheFlags(fs *flag.FlagSet) *Cache {
 	c := &Cache{fs: fs}
 	formats := "format of cached %s: " + strings.Join(quant.Names(), ", ")
@@ -63,6 +65,7 @@ func CacheFlags(fs *flag.FlagSet) *Cache {
 	fs.IntVar(&c.observe, "observe", 0, "`rows` at the prompt's end that vote in snapkv, pyramidkv, adakv; 0: 32, or half a small budget")
 	fs.IntVar(&c.sink, "sink", 4, "first `rows` among the budget of window, streamingllm")
 	fs.IntVar(&c.stride, "stride", 10, "`tokens` from one full step of recycled to the next")
+	fs.IntVar(&c.pin, "pin", 0, "first `rows` that stay beside the policy's budget, such as a system prompt's")
 	fs.StringVar(&c.K, "k", "f16", strings.Replace(formats, "%s", "keys", 1))
 	fs.StringVar(&c.V, "v", "f16", strings.Replace(formats, "%s", "values", 1))
 	return c
@@ -86,7 +89,7 @@ func (c *Cache) Config() (kvcache.Config, error) {
 	if err := c.check(methods[i]); err != nil {
 		return cfg, err
 	}
-	cfg.Policy = methods[i].make(c)
+	cfg.Policy, cfg.Pin = methods[i].make(c), c.pin
 	if p, ok := cfg.Policy.(kvcache.Checker); ok {
 		if err := p.Check(kvcache.Shape{}, cfg); err != nil {
 			return cfg, Usagef("%v", err)
@@ -107,6 +110,10 @@ func (c *Cache) check(m method) error {
 		least = 2 // a heavy one and a recent one
 	}
 	switch {
+	case m.heeds == nil && c.pin != 0:
+		return Usagef("-pin does nothing with -policy %s", m.name)
+	case c.pin < 0:
+		return Usagef("-pin: got %d rows, want at least 0", c.pin)
 	case m.heeds != nil && c.Budget < least:
 		return Usagef("-budget: got %d rows, want at least %d", c.Budget, least)
 	case slices.Contains(m.heeds, "sink") && (c.sink < 0 || c.sink >= c.Budget):

@@ -1,0 +1,102 @@
+package policy
+
+import (
+	"cmp"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/winnowlm/winnow/kvcache"
+)
+
+// top chooses as sorting would, over scores with many ties, both zeros,
+// infinities and NaN.
+func TestTopIsSorting(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	odd := []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1)), 0, float32(math.Copysign(0, -1)), math.MaxFloat32, -math.SmallestNonzeroFloat32}
+	for range 300 {
+		score := make([]float32, 1+rng.IntN(80))
+		for j := range score {
+			switch rng.IntN(4) {
+			case 0:
+				score[j] = odd[rng.IntN(len(odd))]
+			case 1:
+				score[j] = float32(rng.IntN(3) - 1)
+			default:
+				score[j] = float32(rng.NormFloat64())
+			}
+		}
+		n := rng.IntN(len(score) + 2)
+		want := span(nil, 0, len(score))
+		slices.SortStableFunc(want, func(a, b int32) int { return cmp.Compare(score[b], score[a]) })
+		if n > 0 && n <= len(want) {
+			require.Equal(t, want[len(want)-1], int32(worst(score)))
+		}
+		want = want[:min(n, len(want))]
+		slices.Sort(want)
+		require.Equal(t, want, top(make([]int32, len(score)), score, n), "%v, %d", score, n)
+	}
+}
+
+func BenchmarkTop(b *testing.B) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	score, slots := make([]float32, 16384), make([]int32, 16384)
+	for j := range score {
+		score[j] = rng.Float32()
+	}
+	for b.Loop() {
+		top(slots, score, 1024)
+	}
+}
+
+// What cannot work together is refused, with what would.
+func TestPairsThatCannotWork(t *testing.T) {
+	for _, c := range []struct {
+		p    kvcache.Checker
+		want string
+	}{
+		{AdaKV{Scorer: AdaKV{}}, "budgets of their own"},
+		{PyramidKV{Scorer: AdaKV{}}, "the other way round"},
+		{AdaKV{Scorer: PyramidKV{Scorer: AdaKV{}}}, "budgets of their own"},
+		{Recycled{Over: H2O{}}, "each generated token"},
+		{Recycled{Over: TOVA{}}, "each generated token"},
+		{Recycled{Over: Recycled{}}, "another Recycled"},
+		{Recycled{Over: Window{Renumber: true}}, "renumbered Window"},
+		{Recycled{Over: SnapKV{Kernel: 2}}, "Kernel 2"},
+		{AdaKV{Scorer: SnapKV{Kernel: 2}}, "Kernel 2"},
+		{Random{Budget: 4, Recent: 5}, "Recent 5"},
+		{Random{Budget: -1}, "Budget -1"},
+	} {
+		require.ErrorContains(t, c.p.Check(kvcache.Shape{}, kvcache.Config{}), c.want)
+	}
+	_, err := kvcache.New(kvcache.Shape{NumLayers: 1, NumHeads: 1, NumKVHeads: 1, HeadDim: 2}, kvcache.Config{Policy: Recycled{Over: TOVA{}}})
+	require.ErrorContains(t, err, "each generated token", "and no cache is made")
+	require.NoError(t, Recycled{Over: AdaKV{Scorer: KeyDiff{}}}.Check(kvcache.Shape{}, kvcache.Config{}))
+}
+
+// Lots are fair: over many positions each half of them keeps about half, heads
+// and layers and seeds draw their own.
+func TestRandom(t *testing.T) {
+	keep := func(p Random, index int) [][]int32 {
+		l := newLayer(t, 2, 2, 2, p)
+		l.c.Layer(0).Index = index
+		x := make([]float32, 2000*4)
+		l.step(true, x, x, x)
+		return l.kept()
+	}
+	p := Random{Budget: 500, Recent: 10, Seed: 1}
+	first := keep(p, 0)
+	require.Equal(t, first, keep(p, 0))
+	require.NotEqual(t, first[0], first[1])
+	require.NotEqual(t, first, keep(p, 1))
+	require.NotEqual(t, first, keep(Random{Budget: 500, Recent: 10, Seed: 2}, 0))
+	for _, kept := range first {
+		require.Len(t, kept, 500)
+		require.Equal(t, span(nil, 1990, 2000), kept[490:])
+		half, _ := slices.BinarySearch(kept, 995)
+		require.InDelta(t, 245, half, 45, "four standard deviations")
+	}
+}

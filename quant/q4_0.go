@@ -11,9 +11,16 @@ func putQ4_0(dst []byte, x []float32) {
 	d := extreme(x) / -8
 	putHalf(dst, d)
 	inv := inverse(d)
-	code := func(v float32) byte { return byte(min(float32(v*inv)+8.5, 15)) }
+	var code [blockCols]byte
+	for i, v := range x {
+		code[i] = byte(min(float32(v*inv)+8.5, 15))
+	}
+	setQ4_0(dst, code[:])
+}
+
+func setQ4_0(dst, code []byte) {
 	for i := range blockCols / 2 {
-		dst[2+i] = code(x[i]) | code(x[i+blockCols/2])<<4
+		dst[2+i] = code[i] | code[i+blockCols/2]<<4
 	}
 }
 

@@ -12,9 +12,13 @@ func putQ4_K(dst []byte, x []float32) {
 	r := fitRanges(x, 32, 15, 63)
 	r.halves(dst[0:], dst[2:])
 	packScaleMin(dst[4:16], &r)
+	setQ4_K(dst, r.code[:])
+}
+
+func setQ4_K(dst, code []byte) {
 	for i := range 128 {
 		at := i/32*64 + i%32
-		dst[16+i] = r.code[at] | r.code[at+32]<<4
+		dst[16+i] = code[at] | code[at+32]<<4
 	}
 }
 

@@ -13,17 +13,25 @@ var Q6_K Format = &blockFormat{"q6_k", superCols, 210, unpackQ6_K, putQ6_K, vec.
 
 func putQ6_K(dst []byte, x []float32) {
 	s := fitSigned(x, 32, 128)
-	low, high := dst[:128], dst[128:192]
-	clear(dst[:192])
+	var code [superCols]byte
 	for i, c := range s.code {
-		code, half, at := byte(c+32), i/128, i%128
-		low[half*64+at%64] |= code & 15 << (at / 64 * 4)
-		high[half*32+at%32] |= code >> 4 << (at / 32 * 2)
+		code[i] = byte(c + 32)
 	}
+	setQ6_K(dst, code[:])
 	for g, c := range s.scale {
 		dst[192+g] = byte(c)
 	}
 	putHalf(dst[208:], s.d)
+}
+
+func setQ6_K(dst, code []byte) {
+	low, high := dst[:128], dst[128:192]
+	clear(dst[:192])
+	for i, c := range code {
+		half, at := i/128, i%128
+		low[half*64+at%64] |= c & 15 << (at / 64 * 4)
+		high[half*32+at%32] |= c >> 4 << (at / 32 * 2)
+	}
 }
 
 func unpackQ6_K(b *block, src []byte) {

@@ -18,3 +18,9 @@ func unpackQ8_0(b *block, src []byte) {
 		b.code[i] = int8(c)
 	}
 }
+
+func setQ8_0(dst, code []byte) {
+	for i, c := range code {
+		dst[2+i] = c - 128
+	}
+}

@@ -21,7 +21,7 @@ var allowed = map[string][]string{
 	"quant":                     {"internal/vec"},
 	"attention":                 {"internal/vec", "quant"},
 	"kvcache":                   {"attention", "quant"},
-	"kvcache/policy":            {"attention", "kvcache"},
+	"kvcache/policy":            {"attention", "kvcache", "quant"},
 	"model/weights":             {},
 	"model":                     {"attention", "internal/par", "internal/vec", "model/weights", "quant"},
 	"sample":                    {},

@@ -44,7 +44,7 @@ func (s *Session) Save(w io.Writer) error {
 // LoadSession reads a session that Save wrote, to be continued under
 // cfg.Policy. The formats are the file's; cfg's must be nil or the same.
 func (m *Model) LoadSession(r io.Reader, cfg kvcache.Config) (*Session, error) {
-	c, note, err := kvcache.Load(r, m.print, m.shape(), cfg)
+	c, note, err := kvcache.Load(r, m.print, m.shape(), m.known(cfg))
 	if err != nil {
 		return nil, fmt.Errorf("winnow: %w", err)
 	}

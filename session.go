@@ -43,11 +43,17 @@ type Stats struct {
 // NewSession starts an empty sequence. The error says why the configuration
 // cannot work with this model.
 func (m *Model) NewSession(cfg kvcache.Config) (*Session, error) {
-	c, err := kvcache.New(m.shape(), cfg)
+	c, err := kvcache.New(m.shape(), m.known(cfg))
 	if err != nil {
 		return nil, fmt.Errorf("winnow: %w", err)
 	}
 	return m.session(c), nil
+}
+
+// known lets policies ask the model.
+func (m *Model) known(cfg kvcache.Config) kvcache.Config {
+	cfg.Model = m.model
+	return cfg
 }
 
 func (m *Model) shape() kvcache.Shape { return shapeOf(m.Config()) }

@@ -25,6 +25,12 @@ type Params struct {
 // Group returns the number of query heads that share a KV head.
 func (p Params) Group() int { return p.NumHeads / p.NumKVHeads }
 
+// Weights are what a cache policy may ask of a layer's attention.
+type Weights struct {
+	Rope   *Rope        // by which queries and keys were turned
+	Output quant.Matrix // [HiddenSize][NumHeads·HeadDim] W_o, without low-rank corrections
+}
+
 // View is what a layer shows to one step.
 type View struct {
 	Heads  [][]Span // [NumKVHeads]; lengths may differ from head to head

@@ -25,6 +25,15 @@ type Config struct {
 	// can drop: the policy does not see the rows at positions below it. They are
 	// always shown and come on top of the policy's budget.
 	Pin int
+
+	// Model is asked for what Layer.Weights is to be, if the policy needs it.
+	// Sessions fill it in.
+	Model Model
+}
+
+// Model is what a cache may ask of the model that it serves.
+type Model interface {
+	Attention(layer int) attention.Weights
 }
 
 func (c Config) filled() Config {
@@ -115,6 +124,9 @@ func New(shape Shape, cfg Config) (*Cache, error) {
 	for i := range c.layers {
 		c.layers[i] = newLayer(i, shape, cfg)
 		c.layers[i].work = c.work
+		if cfg.Model != nil {
+			c.layers[i].Weights = cfg.Model.Attention(i)
+		}
 	}
 	c.view.Heads = make([][]attention.Span, shape.NumKVHeads)
 	return c, nil

@@ -1,6 +1,8 @@
 package kvcache
 
 import (
+	"fmt"
+
 	"github.com/winnowlm/winnow/attention"
 	"github.com/winnowlm/winnow/quant"
 )
@@ -11,9 +13,10 @@ const BlockRows = attention.BlockRows
 // Layer is one layer's part of a cache, as policies see it.
 type Layer struct {
 	Index, NumLayers int
-	Group            int    // query heads per KV head
-	Heads            []Head // [NumKVHeads]; lengths may differ
-	Memo             Memo   // a policy's notes; cloned by Fork, dropped by Truncate, not saved
+	Group            int               // query heads per KV head
+	Heads            []Head            // [NumKVHeads]; lengths may differ
+	Weights          attention.Weights // of the model; zero unless Config.Model says
+	Memo             Memo              // a policy's notes; cloned by Fork, dropped by Truncate, not saved
 
 	seen  *attention.Scores // attention recorded so far in an unfinished prompt
 	bytes int64             // of all heads
@@ -115,21 +118,34 @@ func (hd *Head) fillScore() []float32 {
 	return hd.score
 }
 
-// Row decodes the key and the value in a slot to k and v, [Dim] each.
-func (hd *Head) Row(k, v []float32, slot int) {
-	slot += hd.pinned
+// Rows decodes the keys and the values in slots lo..hi-1 to k and v, [hi-lo][Dim]
+// each; nil for what is not wanted.
+func (hd *Head) Rows(k, v []float32, lo, hi int) {
+	if lo < 0 || lo > hi || hi > hd.Len() {
+		panic(fmt.Sprintf("kvcache: Rows: got slots %d..%d, want some of %d", lo, hi, hd.Len()))
+	}
+	lo, hi = lo+hd.pinned, hi+hd.pinned
+	first, base := lo, 0
 	for i := range hd.blocks {
 		b := &hd.blocks[i]
-		if slot < len(b.live) {
-			j := int(b.live[slot])
-			b.k.Decode(k, j, j+1)
-			b.v.Decode(v, j, j+1)
-			return
+		for n := len(b.live); lo < min(hi, base+n); lo++ {
+			j := int(b.live[lo-base])
+			hd.decode(k, b.k, lo-first, j)
+			hd.decode(v, b.v, lo-first, j)
 		}
-		slot -= len(b.live)
+		base += len(b.live)
 	}
-	quant.F32.Decode(k, hd.tailK, hd.dim, slot, slot+1)
-	quant.F32.Decode(v, hd.tailV, hd.dim, slot, slot+1)
+	for ; lo < hi; lo++ {
+		hd.decode(k, f32(hd.tailK, hd.dim), lo-first, lo-base)
+		hd.decode(v, f32(hd.tailV, hd.dim), lo-first, lo-base)
+	}
+}
+
+// decode writes row j of m to row at of dst, if that is wanted.
+func (hd *Head) decode(dst []float32, m quant.Matrix, at, j int) {
+	if dst != nil {
+		m.Decode(dst[at*hd.dim:][:hd.dim], j, j+1)
+	}
 }
 
 // seal appends a full block.

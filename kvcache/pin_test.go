@@ -28,7 +28,7 @@ func (p rude) Keep(l *Layer, _ Step, seen *attention.Scores) {
 		panic("want the attention to the two rows that were picked")
 	}
 	k, v := make([]float32, 2), make([]float32, 2)
-	hd.Row(k, v, 0)
+	hd.Rows(k, v, 0, 1)
 	if k[0] != float32(hd.Pos()[0]) || hd.Kind(0) != uint8(hd.Pos()[0]) {
 		panic("want the row of slot 0")
 	}

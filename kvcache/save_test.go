@@ -48,7 +48,7 @@ func contents(c *kvcache.Cache) (all []any) {
 		for h := range c.Layer(i).Heads {
 			hd := &c.Layer(i).Heads[h]
 			for slot := range hd.Len() {
-				hd.Row(k, v, slot)
+				hd.Rows(k, v, slot, slot+1)
 				all = append(all, hd.Pos()[slot], hd.Kind(slot), hd.Score()[slot], append([]float32{}, k...), append([]float32{}, v...))
 			}
 		}

@@ -33,6 +33,11 @@ type layer struct {
 // Config returns the hyperparameters.
 func (m *Llama) Config() Config { return m.config }
 
+// Attention implements Model.
+func (m *Llama) Attention(layer int) attention.Weights {
+	return attention.Weights{Rope: m.rope, Output: m.layers[layer].o.Matrix}
+}
+
 // Forward implements Model.
 func (m *Llama) Forward(ctx context.Context, seqs []Seq, s *Scratch) error {
 	if err := m.Embed(seqs, s); err != nil {

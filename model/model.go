@@ -36,6 +36,9 @@ type Seq struct {
 // may run it, each with its own Scratch.
 type Model interface {
 	Config() Config
+	// Attention returns what cache policies may ask of a layer. It must not be
+	// changed.
+	Attention(layer int) attention.Weights
 	// Forward runs the sequences together: each weight is read once for all. It
 	// goes layer by layer, and checks ctx between tiles of a layer. After an
 	// error the caches hold part of the step and must be rolled back.

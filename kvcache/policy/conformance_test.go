@@ -38,6 +38,21 @@ func TestConformance(t *testing.T) {
 			Tight: policy.Random{Budget: 70, Recent: 8, Seed: 5}, Rows: 70, Grow: true,
 		},
 		{
+			Name:  "expectedattention",
+			Ample: policy.ExpectedAttention{Budget: ample},
+			Tight: policy.ExpectedAttention{Budget: 70}, Rows: 70, Grow: true,
+		},
+		{
+			Name:  "adakv-expectedattention",
+			Ample: policy.AdaKV{Scorer: policy.ExpectedAttention{Budget: ample}},
+			Tight: policy.AdaKV{Scorer: policy.ExpectedAttention{Budget: 70}}, Rows: 70, Ragged: true, Grow: true,
+		},
+		{
+			Name:  "criticalkv-adakv",
+			Ample: policy.CriticalKV{Scorer: policy.AdaKV{Scorer: policy.SnapKV{Budget: ample}}},
+			Tight: policy.CriticalKV{Scorer: policy.AdaKV{Scorer: policy.SnapKV{Budget: 70, Observe: 16}}}, Rows: 70, Ragged: true, Grow: true,
+		},
+		{
 			Name:  "h2o",
 			Ample: policy.H2O{Recent: ample},
 			Tight: policy.H2O{Heavy: 30, Recent: 40}, Rows: 70,

@@ -6,13 +6,15 @@
 //	H2O      what gathered most attention so far (Zhang et al. 2023)
 //	TOVA     what the last query attends to (Oren et al. 2024)
 //	KeyDiff  rows whose keys differ most from the others (Park et al. 2025)
+//	ExpectedAttention  what queries yet to come should attend to (NVIDIA kvpress 2025)
 //	Random   rows drawn by lot, for comparison
 //	Recycled everything stays, but most steps see a part: Recycled Attention, RefreshKV (Xu et al. 2024)
 //
-// Two divide the budget of another, by default SnapKV's:
+// Three change another's choice, by default SnapKV's:
 //
 //	PyramidKV  more for the lower layers (Cai et al. 2024)
 //	AdaKV      more for the heads with the larger scores (Feng et al. 2024)
+//	CriticalKV weights scores by what rows add to the output (Feng et al. 2025)
 //
 // A nil kvcache.Policy keeps everything. Budgets are rows per KV head and
 // layer, and exact but for what PyramidKV and AdaKV say about rounding.

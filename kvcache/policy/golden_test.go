@@ -71,11 +71,20 @@ type layer struct {
 	votes func(l *kvcache.Layer, seen *attention.Scores) // sees the scores before the policy acts
 }
 
+// known is a model of which policies may ask.
+type known attention.Weights
+
+func (w known) Attention(int) attention.Weights { return attention.Weights(w) }
+
 func newLayer(t *testing.T, heads, kvHeads, dim int, p kvcache.Policy) *layer {
+	return newLayerOf(t, heads, kvHeads, dim, p, known{})
+}
+
+func newLayerOf(t *testing.T, heads, kvHeads, dim int, p kvcache.Policy, w known) *layer {
 	l := &layer{t: t, p: attention.Params{NumHeads: heads, NumKVHeads: kvHeads, HeadDim: dim, Scale: float32(1 / math.Sqrt(float64(dim)))}}
 	var err error
 	l.c, err = kvcache.New(kvcache.Shape{NumLayers: 1, NumHeads: heads, NumKVHeads: kvHeads, HeadDim: dim},
-		kvcache.Config{K: quant.F32, V: quant.F32, Policy: p})
+		kvcache.Config{K: quant.F32, V: quant.F32, Policy: p, Model: w})
 	require.NoError(t, err)
 	return l
 }

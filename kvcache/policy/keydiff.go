@@ -70,36 +70,28 @@ func (p KeyDiff) Rank(l *kvcache.Layer, s kvcache.Step, _ *attention.Scores) ([]
 // keyDiff writes −cos(key, anchor) of each row of a head to score. A key of
 // zeros has the cosine 0.
 func keyDiff(score []float32, hd *kvcache.Head) []float32 {
-	k, v := make([]float32, hd.Dim()), make([]float32, hd.Dim())
-	anchor := make([]float64, hd.Dim())
-	norm := make([]float64, hd.Len())
-	for slot := range norm {
-		hd.Row(k, v, slot)
-		sum := 0.0
-		for _, x := range k {
-			sum += float64(x) * float64(x)
-		}
-		if norm[slot] = math.Sqrt(sum); sum > 0 {
-			for i, x := range k {
-				anchor[i] += float64(x) / norm[slot]
+	rows, dim := hd.Len(), hd.Dim()
+	keys, norm := make([]float32, rows*dim), make([]float64, rows)
+	hd.Rows(keys, nil, 0, rows)
+	// The mean and the sum have the same direction.
+	anchor := make([]float32, dim)
+	sum := make([]float64, dim)
+	for j := range rows {
+		k := keys[j*dim:][:dim]
+		if norm[j] = math.Sqrt(dot(k, k)); norm[j] > 0 {
+			for d, x := range k {
+				sum[d] += float64(x) / norm[j]
 			}
 		}
 	}
-	// The mean and the sum have the same direction.
-	sum := 0.0
-	for _, x := range anchor {
-		sum += x * x
+	for d, x := range sum {
+		anchor[d] = float32(x / float64(rows))
 	}
-	length := math.Sqrt(sum)
-	for slot := range score {
-		hd.Row(k, v, slot)
-		dot := 0.0
-		for i, x := range k {
-			dot += float64(x) * anchor[i]
-		}
-		score[slot] = 0
-		if d := norm[slot] * length; d > 0 {
-			score[slot] = float32(-dot / d)
+	length := math.Sqrt(dot(anchor, anchor))
+	for j := range rows {
+		score[j] = 0
+		if n := norm[j] * length; n > 0 {
+			score[j] = float32(-dot(keys[j*dim:][:dim], anchor) / n)
 		}
 	}
 	return score

@@ -37,6 +37,8 @@ func uneven(s Scorer) bool {
 		return true
 	case PyramidKV:
 		return uneven(s.filled().Scorer)
+	case CriticalKV:
+		return uneven(s.filled().Scorer)
 	}
 	return false
 }

@@ -67,6 +67,12 @@ func TestPairsThatCannotWork(t *testing.T) {
 		{Recycled{Over: Window{Renumber: true}}, "renumbered Window"},
 		{Recycled{Over: SnapKV{Kernel: 2}}, "Kernel 2"},
 		{AdaKV{Scorer: SnapKV{Kernel: 2}}, "Kernel 2"},
+		{AdaKV{Scorer: CriticalKV{Scorer: AdaKV{}}}, "budgets of their own"},
+		{CriticalKV{First: 2}, "First 2"},
+		{CriticalKV{Epsilon: math.Inf(1)}, "Epsilon"},
+		{ExpectedAttention{Budget: 3, Sink: 4}, "Sink 4"},
+		{ExpectedAttention{Future: -1}, "Future -1"},
+		{ExpectedAttention{Epsilon: math.NaN()}, "Epsilon"},
 		{Random{Budget: 4, Recent: 5}, "Recent 5"},
 		{Random{Budget: -1}, "Budget -1"},
 	} {
@@ -74,6 +80,10 @@ func TestPairsThatCannotWork(t *testing.T) {
 	}
 	_, err := kvcache.New(kvcache.Shape{NumLayers: 1, NumHeads: 1, NumKVHeads: 1, HeadDim: 2}, kvcache.Config{Policy: Recycled{Over: TOVA{}}})
 	require.ErrorContains(t, err, "each generated token", "and no cache is made")
+	for _, p := range []kvcache.Policy{ExpectedAttention{}, CriticalKV{}} {
+		_, err := kvcache.New(kvcache.Shape{NumLayers: 1, NumHeads: 1, NumKVHeads: 1, HeadDim: 2}, kvcache.Config{Policy: p})
+		require.ErrorContains(t, err, "wants a Config.Model", "%T", p)
+	}
 	require.NoError(t, Recycled{Over: AdaKV{Scorer: KeyDiff{}}}.Check(kvcache.Shape{}, kvcache.Config{}))
 }
 

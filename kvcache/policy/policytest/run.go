@@ -26,6 +26,7 @@ type run struct {
 
 func newRun(t *testing.T, m model.Model, cfg kvcache.Config) *run {
 	mc := m.Config()
+	cfg.Model = m
 	kv, err := kvcache.New(kvcache.Shape{NumLayers: mc.NumLayers, NumHeads: mc.NumHeads, NumKVHeads: mc.NumKVHeads, HeadDim: mc.HeadDim}, cfg)
 	require.NoError(t, err)
 	rng := rand.New(rand.NewPCG(3, 4))
@@ -129,7 +130,7 @@ func (r *run) neutral(t *testing.T, cfg kvcache.Config, forgets bool) {
 	fingerprint := [32]byte{1, 2, 3}
 	var file bytes.Buffer
 	require.NoError(t, r.kv.Save(&file, fingerprint, []byte("note")))
-	loaded, note, err := kvcache.Load(bytes.NewReader(file.Bytes()), fingerprint, r.kv.Shape(), kvcache.Config{Policy: cfg.Policy, Pin: cfg.Pin})
+	loaded, note, err := kvcache.Load(bytes.NewReader(file.Bytes()), fingerprint, r.kv.Shape(), kvcache.Config{Policy: cfg.Policy, Pin: cfg.Pin, Model: r.m})
 	require.NoError(t, err)
 	require.Equal(t, "note", string(note))
 	require.Equal(t, r.kv.Bytes(), loaded.Bytes())

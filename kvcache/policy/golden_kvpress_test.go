@@ -1,0 +1,155 @@
+package policy
+
+import (
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/winnowlm/winnow/attention"
+	"github.com/winnowlm/winnow/kvcache"
+	"github.com/winnowlm/winnow/quant"
+)
+
+// bundle is what the presses of kvpress make of one input.
+type bundle struct {
+	Params struct {
+		Heads   int     `json:"num_q_heads"`
+		KVHeads int     `json:"num_kv_heads"`
+		Dim     int     `json:"head_dim"`
+		Kept    int     `json:"n_kept"`
+		Len     int     `json:"seq_len"`
+		Window  int     `json:"window_size"`
+		Kernel  int     `json:"kernel_size"`
+		Future  int     `json:"n_future_positions"`
+		Sink    int     `json:"n_sink"`
+		Theta   float64 `json:"rope_theta"`
+	}
+	Inputs struct {
+		Q    tensor `json:"q_prerope"`
+		K, V tensor
+		Wo   tensor `json:"o_proj_weight(hidden x Hq*D)"`
+	}
+	Outputs map[string]pressed
+}
+
+type pressed struct {
+	Scores tensor
+	Kept   [][]int32 `json:"kept_positions_sorted"`
+	Pruned [][]int32 `json:"pruned_positions_sorted"`
+	Heads  []int     `json:"kept_per_head"`
+	Params struct {
+		Floor float64 `json:"alpha_safeguard"`
+		First float64 `json:"first_stage_ratio"`
+	}
+}
+
+// run reads the input under a policy, as one prompt.
+func (c bundle) run(t *testing.T, p kvcache.Policy) *layer {
+	rope := attention.NewRope(c.Params.Dim, c.Params.Theta, nil, false)
+	wo := c.Inputs.Wo
+	l := newLayerOf(t, c.Params.Heads, c.Params.KVHeads, c.Params.Dim, p,
+		known{Rope: rope, Output: quant.Pack(quant.F32, wo.Data, wo.Shape[0], wo.Shape[1])})
+	q := c.Inputs.Q.tokenMajor(1)
+	rotate(rope, q, c.Params.Heads, c.Params.Dim)
+	l.step(true, q, c.Inputs.K.tokenMajor(1), c.Inputs.V.tokenMajor(1))
+	return l
+}
+
+// share turns a fraction of n kept rows, among which kvpress counts the window,
+// into one of the rows beside it.
+func (c bundle) share(x float64, n int) float64 {
+	rows := math.Floor(float64(n)*x) - float64(c.Params.Window)
+	return (rows + 0.5) / float64(n-c.Params.Window)
+}
+
+// The presses that exist here keep what kvpress keeps, head by head.
+func TestKVPressGolden(t *testing.T) {
+	golden(t, "kvpress_bundle_*.json", func(t *testing.T, c bundle) {
+		p := c.Params
+		snap := SnapKV{Budget: p.Kept, Observe: p.Window, Kernel: p.Kernel}
+		expected := ExpectedAttention{Budget: p.Kept, Future: p.Future, Sink: p.Sink, Epsilon: -1}
+		eps, nocov, novnorm := expected, expected, expected
+		eps.Epsilon, nocov.MeanOnly, novnorm.KeysOnly = 0.01, true, true
+		ada := c.Outputs["adakv_snapkv"].Params
+		adaSnap := AdaKV{Scorer: snap, Floor: c.share(ada.Floor, p.Kept), Safeguard: true}
+		if adaSnap.Floor <= 0 {
+			adaSnap.Floor = -1
+		}
+		for name, pol := range map[string]kvcache.Policy{
+			"snapkv":                           snap,
+			"snapkv_from_attentions":           SnapKV{Budget: p.Kept, Observe: p.Window, Kernel: p.Kernel, PoolFirst: true},
+			"keydiff":                          KeyDiff{Budget: p.Kept},
+			"streaming_llm":                    Window{Sink: p.Sink, Recent: p.Kept - p.Sink},
+			"expected_attention":               expected,
+			"expected_attention_eps1e-2":       eps,
+			"expected_attention_nocov":         nocov,
+			"expected_attention_novnorm":       novnorm,
+			"criticalkv_snapkv":                CriticalKV{Scorer: snap, First: c.share(0.5, p.Kept)},
+			"adakv_snapkv":                     adaSnap,
+			"adakv_expected_attention_eps1e-2": AdaKV{Scorer: eps, Floor: ada.Floor, Safeguard: true},
+		} {
+			t.Run(name, func(t *testing.T) { c.same(t, name, c.run(t, pol).kept()) })
+		}
+		// There each head's first stage counts the window, so that here each
+		// head has a share of its own.
+		critical := c.Outputs["critical_adakv_snapkv"]
+		var kept [][]int32
+		for h, n := range critical.Heads {
+			kept = append(kept, c.run(t, CriticalKV{Scorer: adaSnap, First: c.share(critical.Params.First, n)}).kept()[h])
+		}
+		c.same(t, "critical_adakv_snapkv", kept)
+	})
+}
+
+// same compares what each head kept.
+func (c bundle) same(t *testing.T, name string, kept [][]int32) {
+	want, ok := c.Outputs[name]
+	require.True(t, ok, name)
+	for h := range kept {
+		if want.Kept != nil {
+			require.Equal(t, want.Kept[h], kept[h], "%s: head %d", name, h)
+			continue
+		}
+		all := slices.Concat(kept[h], want.Pruned[h])
+		slices.Sort(all)
+		require.Equal(t, span(nil, 0, c.Params.Len), all, "%s: head %d: kept and pruned", name, h)
+	}
+}
+
+// Scores are close; sinks, which
+// stay in any case, have a number of their own there.
+func TestKVPressScoresGolden(t *testing.T) {
+	golden(t, "kvpress_bundle_*.json", func(t *testing.T, c bundle) {
+		p := c.Params
+		expected := ExpectedAttention{Budget: p.Kept, Future: p.Future, Sink: p.Sink, Epsilon: -1}
+		eps := expected
+		eps.Epsilon = 0.01
+		for name, pol := range map[string]Scorer{
+			"keydiff": KeyDiff{Budget: p.Kept}, "expected_attention": expected, "expected_attention_eps1e-2": eps,
+		} {
+			want := c.Outputs[name].Scores
+			var got []float32
+			c.run(t, spy{pol, func(score [][]float32) { got = slices.Concat(score...) }})
+			for j := range got {
+				if math.IsInf(float64(got[j]), 1) {
+					got[j] = want.Data[j]
+				}
+			}
+			requireClose(t, want.Data, got)
+		}
+	})
+}
+
+// spy sees what its Scorer returns.
+type spy struct {
+	Scorer
+	see func([][]float32)
+}
+
+func (p spy) Keep(l *kvcache.Layer, s kvcache.Step, seen *attention.Scores) {
+	if score, _ := p.Rank(l, s, seen); score != nil {
+		p.see(score)
+	}
+}

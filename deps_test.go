@@ -29,7 +29,7 @@ var allowed = map[string][]string{
 	"internal/refdata":          {},
 	"internal/testmodel":        {"model", "model/weights", "quant"},
 	"kvcache/policy/policytest": {"internal/par", "internal/testmodel", "kvcache", "model", "model/weights", "quant"},
-	"eval":                      {"", "tokenizer"},
+	"eval":                      {"", "kvcache", "tokenizer"},
 	"":                          {"internal/par", "kvcache", "model", "model/weights", "quant", "sample", "tokenizer"},
 }
 

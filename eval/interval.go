@@ -1,6 +1,9 @@
 package eval
 
-import "math"
+import (
+	"fmt"
+	"math"
+)
 
 // z bounds 95 % of a normal distribution.
 const z = 1.959964
@@ -10,6 +13,11 @@ type Mean struct {
 	Score     float64
 	Low, High float64
 	N         int
+}
+
+// String writes percents, such as "85.0 % (64.0 to 94.8)".
+func (m Mean) String() string {
+	return fmt.Sprintf("%.1f %% (%.1f to %.1f)", 100*m.Score, 100*m.Low, 100*m.High)
 }
 
 // binomial returns Wilson's interval for a share, which unlike the normal one
@@ -37,17 +45,15 @@ func delta(diff []float64) Delta {
 	n := float64(len(diff))
 	mean, square := 0.0, 0.0
 	for _, x := range diff {
-		mean += x / n
+		mean += x
 	}
+	mean /= n // NaN if there is none
 	for _, x := range diff {
 		square += (x - mean) * (x - mean)
 	}
 	half := math.Inf(1)
 	if n > 1 {
 		half = z * math.Sqrt(square/(n-1)/n)
-	}
-	if n == 0 {
-		mean = math.NaN()
 	}
 	return Delta{Mean: mean, Low: mean - half, High: mean + half, N: len(diff)}
 }

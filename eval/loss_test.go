@@ -176,10 +176,10 @@ func TestKL(t *testing.T) {
 func TestStridedLoss(t *testing.T) {
 	m := tiny(t)
 	docs := []string{"A first document. ", "", strings.Repeat("Another one, which is längér. ", 4)}
-	open := func(int) (*winnow.Session, error) { return m.NewSession(exact) }
+	setup := Setup{Model: m, Cache: func(int) kvcache.Config { return exact }}
 	ids, _ := join(m.Tokenizer(), docs)
 	for _, o := range []Windows{{}, {Window: 32}, {Window: 32, Stride: 8}, {Window: 40, Stride: 7}, {Window: len(ids) - 1, Stride: 3}} {
-		c, err := StridedLoss(t.Context(), m.Tokenizer(), open, docs, o)
+		c, err := StridedLoss(t.Context(), setup, docs, o)
 		require.NoError(t, err)
 		want := bySpecification(t, m, ids, o)
 		require.InDeltaSlice(t, want, c.Total().Nats, 1e-4, "%+v", o)
@@ -198,9 +198,9 @@ func TestStridedLoss(t *testing.T) {
 		}
 		require.InDelta(t, sum/math.Ln2/float64(c.Total().Chars+1), c.Parity, 1e-4)
 	}
-	_, err := StridedLoss(t.Context(), m.Tokenizer(), open, docs, Windows{Window: 8, Stride: 9})
+	_, err := StridedLoss(t.Context(), setup, docs, Windows{Window: 8, Stride: 9})
 	require.ErrorContains(t, err, "stride of 9")
-	_, err = StridedLoss(t.Context(), m.Tokenizer(), open, []string{"", ""}, Windows{})
+	_, err = StridedLoss(t.Context(), setup, []string{"", ""}, Windows{})
 	require.ErrorContains(t, err, "0 tokens")
 }
 

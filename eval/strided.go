@@ -9,10 +9,6 @@ import (
 	"github.com/winnowlm/winnow/tokenizer"
 )
 
-// Setup opens the empty session in which a text of so many tokens is judged. A
-// program that keeps a share of a text derives its budget here.
-type Setup func(tokens int) (*winnow.Session, error)
-
 // Windows are how documents are read by StridedLoss. The zero value is the
 // procedure's.
 type Windows struct {
@@ -48,9 +44,9 @@ func (c Corpus) Total() Loss {
 // are encoded one by one, BOS included, and joined; windows of one length
 // start a stride apart, and each scores what the one before did not reach.
 //
-// Every window is read anew, so a policy of the sessions has nothing to do: for
+// Every window is read anew, so a policy has nothing to do: for
 // what eviction costs there is TextLoss.
-func StridedLoss(ctx context.Context, t *tokenizer.Tokenizer, open Setup, docs []string, o Windows) (Corpus, error) {
+func StridedLoss(ctx context.Context, setup Setup, docs []string, o Windows) (Corpus, error) {
 	if o.Window == 0 {
 		o.Window = 1900
 	}
@@ -60,7 +56,10 @@ func StridedLoss(ctx context.Context, t *tokenizer.Tokenizer, open Setup, docs [
 	if o.Window < 1 || o.Stride < 1 || o.Stride > o.Window {
 		return Corpus{}, fmt.Errorf("eval: got windows of %d tokens and a stride of %d, want a stride of 1 to the window", o.Window, o.Stride)
 	}
-	ids, ends := join(t, docs)
+	if setup.Model.Tokenizer() == nil {
+		return Corpus{}, fmt.Errorf("eval: %w", winnow.ErrNoTokenizer)
+	}
+	ids, ends := join(setup.Model.Tokenizer(), docs)
 	if len(ids) < 2 {
 		return Corpus{}, fmt.Errorf("eval: got documents of %d tokens, want 2 or more", len(ids))
 	}
@@ -68,7 +67,7 @@ func StridedLoss(ctx context.Context, t *tokenizer.Tokenizer, open Setup, docs [
 	parity := 0.0
 	starts := windows(len(ids), o)
 	for j, start := range starts {
-		if err := r.window(ctx, open, ids[start:min(start+o.Window+1, len(ids))], start); err != nil {
+		if err := r.window(ctx, setup, ids[start:min(start+o.Window+1, len(ids))], start); err != nil {
 			return Corpus{}, err
 		}
 		if start%o.Stride == 0 && start+o.Window < len(ids) {
@@ -117,10 +116,10 @@ type strided struct {
 }
 
 // window reads the tokens from start on, and scores those that no window has.
-func (r *strided) window(ctx context.Context, open Setup, tokens []int32, start int) error {
-	s, err := open(len(tokens) - 1)
+func (r *strided) window(ctx context.Context, setup Setup, tokens []int32, start int) error {
+	s, err := setup.open(len(tokens) - 1)
 	if err != nil {
-		return fmt.Errorf("eval: %w", err)
+		return err
 	}
 	return walk(ctx, []*winnow.Session{s}, tokens, Reading{Prompt: r.scored - start, Whole: true}, func(target int32, logits [][]float32) {
 		for r.ends[r.doc] <= r.scored {

@@ -47,7 +47,11 @@ func (w *Work) tile(dst, q []float32, pos []int32, v View, p Params, h, lo, hi i
 			continue
 		}
 		w.logits(s, pos[lo:hi], p)
-		w.fold(s, dim)
+		next := s.V
+		if i+1 < len(v.Heads[h]) {
+			next = v.Heads[h][i+1].K
+		}
+		w.fold(s, next, dim)
 	}
 	for r := range rows {
 		out := dst[(lo+r/group)*p.NumHeads*dim+(h*group+r%group)*dim:][:dim]
@@ -78,8 +82,9 @@ func (w *Work) load(q []float32, p Params, h, lo, hi int) {
 	w.s = vec.Resize(w.s, rows*BlockRows)
 }
 
-// fold adds a span, whose logits are in w.s, to the running softmax.
-func (w *Work) fold(s *Span, dim int) {
+// fold adds a span, whose logits are in w.s, to the running softmax; the keys
+// next are read after it.
+func (w *Work) fold(s *Span, next quant.Matrix, dim int) {
 	n := len(s.Pos)
 	for r := range w.norm {
 		row := w.s[r*BlockRows:][:n]
@@ -100,7 +105,7 @@ func (w *Work) fold(s *Span, dim int) {
 		o.sum += vec.ExpSum(row, o.max)
 	}
 	s.runs(func(at, lo, hi int) {
-		s.V.MulAdd(w.acc, w.s[at:], BlockRows, len(w.norm), lo, hi)
+		s.V.Before(next).MulAdd(w.acc, w.s[at:], BlockRows, len(w.norm), lo, hi)
 	})
 }
 
@@ -111,7 +116,7 @@ func (w *Work) logits(s *Span, pos []int32, p Params) {
 	if s.Shift != 0 {
 		in = w.turn(s.Shift, p)
 	}
-	s.runs(func(at, lo, hi int) { s.K.MulT(w.s[at:], BlockRows, in, lo, hi) })
+	s.runs(func(at, lo, hi int) { s.K.Before(s.V).MulT(w.s[at:], BlockRows, in, lo, hi) })
 	inf := float32(math.Inf(-1))
 	group, n := p.Group(), len(s.Pos)
 	for t, at := range pos {

@@ -79,7 +79,7 @@ func (e *exactRows) pack(f quant.Format, x []byte, dim, j int) quant.Matrix {
 	if len(e.row) < BlockRows*dim {
 		e.row = make([]float32, BlockRows*dim)
 	}
-	quant.F32.Decode(e.row, x, dim, j, j+BlockRows)
+	f32(x, dim).Decode(e.row, j, j+BlockRows)
 	return quant.Pack(f, e.row, BlockRows, dim)
 }
 

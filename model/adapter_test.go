@@ -60,7 +60,7 @@ func TestAdapter(t *testing.T) {
 		rows, cols := info.Shape[0], info.Shape[1]
 		a, b := normals(rng, rank*cols, 0.05), normals(rng, rows*rank, 0.05)
 		x := make([]float32, rows*cols)
-		quant.F32.Decode(x, w.Data, cols, 0, rows)
+		quant.Matrix{Format: quant.F32, Rows: rows, Cols: cols, Data: w.Data}.Decode(x, 0, rows)
 		for j := range x {
 			for r := range rank {
 				x[j] += alpha / rank * b[j/cols*rank+r] * a[r*cols+j%cols]

@@ -36,7 +36,7 @@ func (r reference) tensor(name string) []float64 {
 		n *= d
 	}
 	x := make([]float32, n)
-	f.Decode(x, t.Data, n, 0, 1)
+	quant.Matrix{Format: f, Rows: 1, Cols: n, Data: t.Data}.Decode(x, 0, 1)
 	y := make([]float64, n)
 	for i := range x {
 		y[i] = float64(x[i])

@@ -84,34 +84,35 @@ func makeFinite(x []float32) {
 	}
 }
 
-func (f *blockFormat) Decode(dst []float32, m []byte, cols, lo, hi int) {
-	m = m[f.Size(lo, cols):f.Size(hi, cols)]
+func (f *blockFormat) Decode(dst []float32, m Matrix, lo, hi int) {
+	data := m.Data[f.Size(lo, m.Cols):f.Size(hi, m.Cols)]
 	var b block
-	for i := range (hi - lo) * cols / f.cols {
-		f.unpack(&b, m[i*f.bytes:][:f.bytes])
+	for i := range (hi - lo) * m.Cols / f.cols {
+		f.unpack(&b, data[i*f.bytes:][:f.bytes])
 		b.values(dst[i*f.cols:][:f.cols])
 	}
 }
 
-func (f *blockFormat) MulT(dst []float32, ld int, x *Input, m []byte, lo, hi int) {
+func (f *blockFormat) MulT(dst []float32, ld int, x *Input, m Matrix, lo, hi int) {
 	if x.coded && f.mul != nil {
-		f.mul(dst, ld, &x.codes, m[f.Size(lo, x.Cols):f.Size(hi, x.Cols)], hi-lo)
+		f.mul(dst, ld, &x.codes, m.Data[f.Size(lo, m.Cols):f.Size(hi, m.Cols)], hi-lo)
 		return
 	}
-	f.decoded(m, x.Cols, lo, hi, func(rows []byte, at, n int) {
-		vec.DotF32(dst[at:], ld, x.X, x.N, rows, 4*x.Cols, n, x.Cols)
+	f.decoded(m, lo, hi, func(rows []byte, at, n int) {
+		vec.DotF32(dst[at:], ld, x.X, x.N, rows, 4*m.Cols, n, m.Cols, nil)
 	})
 }
 
-func (f *blockFormat) MulAdd(dst, p []float32, ld, n int, m []byte, cols, lo, hi int) {
-	f.decoded(m, cols, lo, hi, func(rows []byte, at, k int) {
-		vec.AxpyF32(dst, p[at:], ld, n, rows, 4*cols, k, cols)
+func (f *blockFormat) MulAdd(dst, p []float32, ld, n int, m Matrix, lo, hi int) {
+	f.decoded(m, lo, hi, func(rows []byte, at, k int) {
+		vec.AxpyF32(dst, p[at:], ld, n, rows, 4*m.Cols, k, m.Cols, nil)
 	})
 }
 
 // decoded hands rows lo..hi to use as float32 bytes, a few at a time.
-func (f *blockFormat) decoded(m []byte, cols, lo, hi int, use func(rows []byte, at, n int)) {
+func (f *blockFormat) decoded(m Matrix, lo, hi int, use func(rows []byte, at, n int)) {
 	const most = 16
+	cols := m.Cols
 	s := scratch.Get().(*decodeScratch)
 	defer scratch.Put(s)
 	if need := most * cols; len(s.x) < need {
@@ -119,7 +120,7 @@ func (f *blockFormat) decoded(m []byte, cols, lo, hi int, use func(rows []byte, 
 	}
 	for j := lo; j < hi; j += most {
 		n := min(most, hi-j)
-		f.Decode(s.x, m, cols, j, j+n)
+		f.Decode(s.x, m, j, j+n)
 		putF32(s.b[:4*n*cols], s.x[:n*cols])
 		use(s.b, j-lo, n)
 	}

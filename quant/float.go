@@ -21,8 +21,8 @@ type floats struct {
 	bytes int
 	put   func(dst []byte, src []float32)
 	get   func(dst []float32, src []byte)
-	dot   func(dst []float32, ld int, x []float32, n int, w []byte, stride, rows, cols int)
-	axpy  func(dst, p []float32, ld, n int, w []byte, stride, rows, cols int)
+	dot   func(dst []float32, ld int, x []float32, n int, w []byte, stride, rows, cols int, next []byte)
+	axpy  func(dst, p []float32, ld, n int, w []byte, stride, rows, cols int, next []byte)
 }
 
 func (f *floats) Name() string            { return f.name }
@@ -33,16 +33,16 @@ func (f *floats) Encode(dst []byte, src []float32, rows, cols int) {
 	f.put(dst[:f.Size(rows, cols)], src[:rows*cols])
 }
 
-func (f *floats) Decode(dst []float32, m []byte, cols, lo, hi int) {
-	f.get(dst[:(hi-lo)*cols], m[f.Size(lo, cols):f.Size(hi, cols)])
+func (f *floats) Decode(dst []float32, m Matrix, lo, hi int) {
+	f.get(dst[:(hi-lo)*m.Cols], m.Data[f.Size(lo, m.Cols):f.Size(hi, m.Cols)])
 }
 
-func (f *floats) MulT(dst []float32, ld int, x *Input, m []byte, lo, hi int) {
-	f.dot(dst, ld, x.X, x.N, m[f.Size(lo, x.Cols):], f.Size(1, x.Cols), hi-lo, x.Cols)
+func (f *floats) MulT(dst []float32, ld int, x *Input, m Matrix, lo, hi int) {
+	f.dot(dst, ld, x.X, x.N, m.Data[f.Size(lo, m.Cols):], f.Size(1, m.Cols), hi-lo, m.Cols, m.next)
 }
 
-func (f *floats) MulAdd(dst, p []float32, ld, n int, m []byte, cols, lo, hi int) {
-	f.axpy(dst, p, ld, n, m[f.Size(lo, cols):], f.Size(1, cols), hi-lo, cols)
+func (f *floats) MulAdd(dst, p []float32, ld, n int, m Matrix, lo, hi int) {
+	f.axpy(dst, p, ld, n, m.Data[f.Size(lo, m.Cols):], f.Size(1, m.Cols), hi-lo, m.Cols, m.next)
 }
 
 func putF32(dst []byte, src []float32) {

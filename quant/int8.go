@@ -61,9 +61,10 @@ func encodeInt8(dst []byte, x []float32, scale float32) {
 	}
 }
 
-func (f int8Rows) Decode(dst []float32, m []byte, cols, lo, hi int) {
+func (f int8Rows) Decode(dst []float32, m Matrix, lo, hi int) {
+	cols := m.Cols
 	for j := lo; j < hi; j++ {
-		row := m[f.Size(j, cols):f.Size(j+1, cols)]
+		row := m.Row(j)
 		scale := math.Float32frombits(binary.LittleEndian.Uint32(row))
 		x := dst[(j-lo)*cols : (j-lo+1)*cols]
 		for d, c := range row[4:] {
@@ -72,10 +73,10 @@ func (f int8Rows) Decode(dst []float32, m []byte, cols, lo, hi int) {
 	}
 }
 
-func (f int8Rows) MulT(dst []float32, ld int, x *Input, m []byte, lo, hi int) {
-	vec.DotI8(dst, ld, x.X, x.N, m[f.Size(lo, x.Cols):], f.Size(1, x.Cols), hi-lo, x.Cols)
+func (f int8Rows) MulT(dst []float32, ld int, x *Input, m Matrix, lo, hi int) {
+	vec.DotI8(dst, ld, x.X, x.N, m.Data[f.Size(lo, m.Cols):], f.Size(1, m.Cols), hi-lo, m.Cols, m.next)
 }
 
-func (f int8Rows) MulAdd(dst, p []float32, ld, n int, m []byte, cols, lo, hi int) {
-	vec.AxpyI8(dst, p, ld, n, m[f.Size(lo, cols):], f.Size(1, cols), hi-lo, cols)
+func (f int8Rows) MulAdd(dst, p []float32, ld, n int, m Matrix, lo, hi int) {
+	vec.AxpyI8(dst, p, ld, n, m.Data[f.Size(lo, m.Cols):], f.Size(1, m.Cols), hi-lo, m.Cols, m.next)
 }

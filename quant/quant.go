@@ -19,14 +19,14 @@ type Format interface {
 	Size(rows, cols int) int
 	// Encode writes src [rows][cols] to dst.
 	Encode(dst []byte, src []float32, rows, cols int)
-	// Decode writes rows lo..hi of m to dst [hi-lo][cols].
-	Decode(dst []float32, m []byte, cols, lo, hi int)
+	// Decode writes rows lo..hi of m to dst [hi-lo][m.Cols].
+	Decode(dst []float32, m Matrix, lo, hi int)
 	// MulT writes dst[q*ld+j-lo] = x[q]·row(j) for every row q of x and j in
 	// lo..hi.
-	MulT(dst []float32, ld int, x *Input, m []byte, lo, hi int)
+	MulT(dst []float32, ld int, x *Input, m Matrix, lo, hi int)
 	// MulAdd adds Σ_j p[q*ld+j-lo]·row(j) over j in lo..hi, ascending, to row
-	// q of dst [n][cols].
-	MulAdd(dst, p []float32, ld, n int, m []byte, cols, lo, hi int)
+	// q of dst [n][m.Cols].
+	MulAdd(dst, p []float32, ld, n int, m Matrix, lo, hi int)
 }
 
 // formats lists every implementation. The order is that of documentation.
@@ -57,6 +57,15 @@ type Matrix struct {
 	Format     Format
 	Rows, Cols int
 	Data       []byte
+
+	next []byte // what is read after it
+}
+
+// Before returns m for a product after which next will be read: while it
+// computes, a kernel may fetch next's data from memory.
+func (m Matrix) Before(next Matrix) Matrix {
+	m.next = next.Data
+	return m
 }
 
 // New returns the matrix [rows][cols] stored in data, or an error when the
@@ -68,7 +77,7 @@ func New(f Format, rows, cols int, data []byte) (Matrix, error) {
 	if want := f.Size(rows, cols); len(data) != want {
 		return Matrix{}, fmt.Errorf("quant: %s matrix of %d×%d: want %d bytes, have %d", f.Name(), rows, cols, want, len(data))
 	}
-	return Matrix{f, rows, cols, data}, nil
+	return Matrix{Format: f, Rows: rows, Cols: cols, Data: data}, nil
 }
 
 // Pack encodes src [rows][cols] as f.
@@ -76,7 +85,7 @@ func Pack(f Format, src []float32, rows, cols int) Matrix {
 	if len(src) < rows*cols || cols%f.Block() != 0 {
 		panic(fmt.Sprintf("quant: Pack %s: got %d values for %d×%d in blocks of %d", f.Name(), len(src), rows, cols, f.Block()))
 	}
-	m := Matrix{f, rows, cols, make([]byte, f.Size(rows, cols))}
+	m := Matrix{Format: f, Rows: rows, Cols: cols, Data: make([]byte, f.Size(rows, cols))}
 	f.Encode(m.Data, src, rows, cols)
 	return m
 }
@@ -87,7 +96,7 @@ func (m Matrix) MulT(dst []float32, ld int, x *Input, lo, hi int) {
 		panic(fmt.Sprintf("quant: MulT: rows %d..%d of %d×%d, input of %d×%d, output of %d by %d",
 			lo, hi, m.Rows, m.Cols, x.N, x.Cols, len(dst), ld))
 	}
-	m.Format.MulT(dst, ld, x, m.Data, lo, hi)
+	m.Format.MulT(dst, ld, x, m, lo, hi)
 }
 
 // MulAdd adds Σ_j p[q*ld+j-lo]·row(j) over j in lo..hi to each row q of
@@ -97,7 +106,7 @@ func (m Matrix) MulAdd(dst, p []float32, ld, n, lo, hi int) {
 		panic(fmt.Sprintf("quant: MulAdd: rows %d..%d of %d×%d to %d values, %d coefficients of %d by %d",
 			lo, hi, m.Rows, m.Cols, len(dst), n, len(p), ld))
 	}
-	m.Format.MulAdd(dst, p, ld, n, m.Data, m.Cols, lo, hi)
+	m.Format.MulAdd(dst, p, ld, n, m, lo, hi)
 }
 
 // Decode writes rows lo..hi to dst [hi-lo][Cols].
@@ -105,7 +114,7 @@ func (m Matrix) Decode(dst []float32, lo, hi int) {
 	if lo < 0 || hi > m.Rows || lo > hi || len(dst) < (hi-lo)*m.Cols {
 		panic(fmt.Sprintf("quant: Decode: rows %d..%d of %d×%d to %d values", lo, hi, m.Rows, m.Cols, len(dst)))
 	}
-	m.Format.Decode(dst, m.Data, m.Cols, lo, hi)
+	m.Format.Decode(dst, m, lo, hi)
 }
 
 // Row returns the bytes of row j, which belong to the matrix.

@@ -7,59 +7,59 @@ package vec
 // dst[q*cols+d] += Σ p[q*ld+j] × row j[d], q < 1; cols is a multiple of 8.
 //
 //go:noescape
-func axpyF32x1AVX2(dst *float32, cols int, p *float32, ld int, w *byte, stride int, rows int)
+func axpyF32x1AVX2(dst *float32, cols int, p *float32, ld int, w *byte, stride int, rows int, next *byte)
 
 // dst[q*cols+d] += Σ p[q*ld+j] × row j[d], q < 2; cols is a multiple of 8.
 //
 //go:noescape
-func axpyF32x2AVX2(dst *float32, cols int, p *float32, ld int, w *byte, stride int, rows int)
+func axpyF32x2AVX2(dst *float32, cols int, p *float32, ld int, w *byte, stride int, rows int, next *byte)
 
 // dst[q*cols+d] += Σ p[q*ld+j] × row j[d], q < 3; cols is a multiple of 8.
 //
 //go:noescape
-func axpyF32x3AVX2(dst *float32, cols int, p *float32, ld int, w *byte, stride int, rows int)
+func axpyF32x3AVX2(dst *float32, cols int, p *float32, ld int, w *byte, stride int, rows int, next *byte)
 
 // dst[q*cols+d] += Σ p[q*ld+j] × row j[d], q < 1; cols is a multiple of 8.
 //
 //go:noescape
-func axpyF16x1AVX2(dst *float32, cols int, p *float32, ld int, w *byte, stride int, rows int)
+func axpyF16x1AVX2(dst *float32, cols int, p *float32, ld int, w *byte, stride int, rows int, next *byte)
 
 // dst[q*cols+d] += Σ p[q*ld+j] × row j[d], q < 2; cols is a multiple of 8.
 //
 //go:noescape
-func axpyF16x2AVX2(dst *float32, cols int, p *float32, ld int, w *byte, stride int, rows int)
+func axpyF16x2AVX2(dst *float32, cols int, p *float32, ld int, w *byte, stride int, rows int, next *byte)
 
 // dst[q*cols+d] += Σ p[q*ld+j] × row j[d], q < 3; cols is a multiple of 8.
 //
 //go:noescape
-func axpyF16x3AVX2(dst *float32, cols int, p *float32, ld int, w *byte, stride int, rows int)
+func axpyF16x3AVX2(dst *float32, cols int, p *float32, ld int, w *byte, stride int, rows int, next *byte)
 
 // dst[q*cols+d] += Σ p[q*ld+j] × row j[d], q < 1; cols is a multiple of 8.
 //
 //go:noescape
-func axpyBF16x1AVX2(dst *float32, cols int, p *float32, ld int, w *byte, stride int, rows int)
+func axpyBF16x1AVX2(dst *float32, cols int, p *float32, ld int, w *byte, stride int, rows int, next *byte)
 
 // dst[q*cols+d] += Σ p[q*ld+j] × row j[d], q < 2; cols is a multiple of 8.
 //
 //go:noescape
-func axpyBF16x2AVX2(dst *float32, cols int, p *float32, ld int, w *byte, stride int, rows int)
+func axpyBF16x2AVX2(dst *float32, cols int, p *float32, ld int, w *byte, stride int, rows int, next *byte)
 
 // dst[q*cols+d] += Σ p[q*ld+j] × row j[d], q < 3; cols is a multiple of 8.
 //
 //go:noescape
-func axpyBF16x3AVX2(dst *float32, cols int, p *float32, ld int, w *byte, stride int, rows int)
+func axpyBF16x3AVX2(dst *float32, cols int, p *float32, ld int, w *byte, stride int, rows int, next *byte)
 
 // dst[q*cols+d] += Σ p[q*ld+j] × row j[d], q < 1; cols is a multiple of 8.
 //
 //go:noescape
-func axpyI8x1AVX2(dst *float32, cols int, p *float32, ld int, w *byte, stride int, rows int)
+func axpyI8x1AVX2(dst *float32, cols int, p *float32, ld int, w *byte, stride int, rows int, next *byte)
 
 // dst[q*cols+d] += Σ p[q*ld+j] × row j[d], q < 2; cols is a multiple of 8.
 //
 //go:noescape
-func axpyI8x2AVX2(dst *float32, cols int, p *float32, ld int, w *byte, stride int, rows int)
+func axpyI8x2AVX2(dst *float32, cols int, p *float32, ld int, w *byte, stride int, rows int, next *byte)
 
 // dst[q*cols+d] += Σ p[q*ld+j] × row j[d], q < 3; cols is a multiple of 8.
 //
 //go:noescape
-func axpyI8x3AVX2(dst *float32, cols int, p *float32, ld int, w *byte, stride int, rows int)
+func axpyI8x3AVX2(dst *float32, cols int, p *float32, ld int, w *byte, stride int, rows int, next *byte)

@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func axpyF32x1AVX2(dst *float32, cols int, p *float32, ld int, w *byte, stride int, rows int)
-// Requires: AVX, FMA3
-TEXT ·axpyF32x1AVX2(SB), NOSPLIT, $0-56
+// func axpyF32x1AVX2(dst *float32, cols int, p *float32, ld int, w *byte, stride int, rows int, next *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·axpyF32x1AVX2(SB), NOSPLIT, $0-64
 	MOVQ dst+0(FP), AX
 	MOVQ cols+8(FP), CX
 	MOVQ p+16(FP), DX
@@ -14,54 +14,60 @@ TEXT ·axpyF32x1AVX2(SB), NOSPLIT, $0-56
 	MOVQ w+32(FP), BX
 	MOVQ stride+40(FP), SI
 	MOVQ rows+48(FP), DI
+	MOVQ next+56(FP), R8
 
 strip8:
 	CMPQ    CX, $0x40
 	JL      end8
-	MOVQ    AX, R8
-	VMOVUPS (R8), Y0
-	VMOVUPS 32(R8), Y1
-	VMOVUPS 64(R8), Y2
-	VMOVUPS 96(R8), Y3
-	VMOVUPS 128(R8), Y4
-	VMOVUPS 160(R8), Y5
-	VMOVUPS 192(R8), Y6
-	VMOVUPS 224(R8), Y7
-	MOVQ    DX, R8
-	MOVQ    BX, R9
-	MOVQ    DI, R10
+	MOVQ    AX, R9
+	VMOVUPS (R9), Y0
+	VMOVUPS 32(R9), Y1
+	VMOVUPS 64(R9), Y2
+	VMOVUPS 96(R9), Y3
+	VMOVUPS 128(R9), Y4
+	VMOVUPS 160(R9), Y5
+	VMOVUPS 192(R9), Y6
+	VMOVUPS 224(R9), Y7
+	MOVQ    DX, R9
+	MOVQ    BX, R10
+	MOVQ    DI, R11
 
 row8:
-	VBROADCASTSS (R8), Y8
-	VMOVUPS      (R9), Y9
+	VBROADCASTSS (R9), Y8
+	VMOVUPS      (R10), Y9
 	VFMADD231PS  Y9, Y8, Y0
-	VMOVUPS      32(R9), Y9
+	VMOVUPS      32(R10), Y9
 	VFMADD231PS  Y9, Y8, Y1
-	VMOVUPS      64(R9), Y9
+	VMOVUPS      64(R10), Y9
 	VFMADD231PS  Y9, Y8, Y2
-	VMOVUPS      96(R9), Y9
+	VMOVUPS      96(R10), Y9
 	VFMADD231PS  Y9, Y8, Y3
-	VMOVUPS      128(R9), Y9
+	VMOVUPS      128(R10), Y9
 	VFMADD231PS  Y9, Y8, Y4
-	VMOVUPS      160(R9), Y9
+	VMOVUPS      160(R10), Y9
 	VFMADD231PS  Y9, Y8, Y5
-	VMOVUPS      192(R9), Y9
+	VMOVUPS      192(R10), Y9
 	VFMADD231PS  Y9, Y8, Y6
-	VMOVUPS      224(R9), Y9
+	VMOVUPS      224(R10), Y9
 	VFMADD231PS  Y9, Y8, Y7
-	ADDQ         SI, R9
-	ADDQ         $0x04, R8
-	DECQ         R10
+	ADDQ         SI, R10
+	PREFETCHT0   (R8)
+	PREFETCHT0   64(R8)
+	PREFETCHT0   128(R8)
+	PREFETCHT0   192(R8)
+	ADDQ         $0x00000100, R8
+	ADDQ         $0x04, R9
+	DECQ         R11
 	JNZ          row8
-	MOVQ         AX, R8
-	VMOVUPS      Y0, (R8)
-	VMOVUPS      Y1, 32(R8)
-	VMOVUPS      Y2, 64(R8)
-	VMOVUPS      Y3, 96(R8)
-	VMOVUPS      Y4, 128(R8)
-	VMOVUPS      Y5, 160(R8)
-	VMOVUPS      Y6, 192(R8)
-	VMOVUPS      Y7, 224(R8)
+	MOVQ         AX, R9
+	VMOVUPS      Y0, (R9)
+	VMOVUPS      Y1, 32(R9)
+	VMOVUPS      Y2, 64(R9)
+	VMOVUPS      Y3, 96(R9)
+	VMOVUPS      Y4, 128(R9)
+	VMOVUPS      Y5, 160(R9)
+	VMOVUPS      Y6, 192(R9)
+	VMOVUPS      Y7, 224(R9)
 	ADDQ         $0x00000100, AX
 	ADDQ         $0x00000100, BX
 	SUBQ         $0x40, CX
@@ -71,34 +77,37 @@ end8:
 strip4:
 	CMPQ    CX, $0x20
 	JL      end4
-	MOVQ    AX, R8
-	VMOVUPS (R8), Y0
-	VMOVUPS 32(R8), Y1
-	VMOVUPS 64(R8), Y2
-	VMOVUPS 96(R8), Y3
-	MOVQ    DX, R8
-	MOVQ    BX, R9
-	MOVQ    DI, R10
+	MOVQ    AX, R9
+	VMOVUPS (R9), Y0
+	VMOVUPS 32(R9), Y1
+	VMOVUPS 64(R9), Y2
+	VMOVUPS 96(R9), Y3
+	MOVQ    DX, R9
+	MOVQ    BX, R10
+	MOVQ    DI, R11
 
 row4:
-	VBROADCASTSS (R8), Y4
-	VMOVUPS      (R9), Y5
+	VBROADCASTSS (R9), Y4
+	VMOVUPS      (R10), Y5
 	VFMADD231PS  Y5, Y4, Y0
-	VMOVUPS      32(R9), Y5
+	VMOVUPS      32(R10), Y5
 	VFMADD231PS  Y5, Y4, Y1
-	VMOVUPS      64(R9), Y5
+	VMOVUPS      64(R10), Y5
 	VFMADD231PS  Y5, Y4, Y2
-	VMOVUPS      96(R9), Y5
+	VMOVUPS      96(R10), Y5
 	VFMADD231PS  Y5, Y4, Y3
-	ADDQ         SI, R9
-	ADDQ         $0x04, R8
-	DECQ         R10
+	ADDQ         SI, R10
+	PREFETCHT0   (R8)
+	PREFETCHT0   64(R8)
+	ADDQ         $0x00000080, R8
+	ADDQ         $0x04, R9
+	DECQ         R11
 	JNZ          row4
-	MOVQ         AX, R8
-	VMOVUPS      Y0, (R8)
-	VMOVUPS      Y1, 32(R8)
-	VMOVUPS      Y2, 64(R8)
-	VMOVUPS      Y3, 96(R8)
+	MOVQ         AX, R9
+	VMOVUPS      Y0, (R9)
+	VMOVUPS      Y1, 32(R9)
+	VMOVUPS      Y2, 64(R9)
+	VMOVUPS      Y3, 96(R9)
 	ADDQ         $0x00000080, AX
 	ADDQ         $0x00000080, BX
 	SUBQ         $0x20, CX
@@ -133,9 +142,9 @@ end1:
 	VZEROUPPER
 	RET
 
-// func axpyF32x2AVX2(dst *float32, cols int, p *float32, ld int, w *byte, stride int, rows int)
-// Requires: AVX, FMA3
-TEXT ·axpyF32x2AVX2(SB), NOSPLIT, $0-56
+// func axpyF32x2AVX2(dst *float32, cols int, p *float32, ld int, w *byte, stride int, rows int, next *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·axpyF32x2AVX2(SB), NOSPLIT, $0-64
 	MOVQ dst+0(FP), AX
 	MOVQ cols+8(FP), CX
 	MOVQ p+16(FP), DX
@@ -143,93 +152,97 @@ TEXT ·axpyF32x2AVX2(SB), NOSPLIT, $0-56
 	MOVQ w+32(FP), SI
 	MOVQ stride+40(FP), DI
 	MOVQ rows+48(FP), R8
-	MOVQ CX, R9
+	MOVQ next+56(FP), R9
+	MOVQ CX, R10
 
 strip4:
-	CMPQ    R9, $0x20
+	CMPQ    R10, $0x20
 	JL      end4
-	MOVQ    AX, R10
-	VMOVUPS (R10), Y0
-	VMOVUPS 32(R10), Y1
-	VMOVUPS 64(R10), Y2
-	VMOVUPS 96(R10), Y3
-	VMOVUPS (R10)(CX*4), Y4
-	VMOVUPS 32(R10)(CX*4), Y5
-	VMOVUPS 64(R10)(CX*4), Y6
-	VMOVUPS 96(R10)(CX*4), Y7
-	MOVQ    DX, R10
-	MOVQ    SI, R11
-	MOVQ    R8, R12
+	MOVQ    AX, R11
+	VMOVUPS (R11), Y0
+	VMOVUPS 32(R11), Y1
+	VMOVUPS 64(R11), Y2
+	VMOVUPS 96(R11), Y3
+	VMOVUPS (R11)(CX*4), Y4
+	VMOVUPS 32(R11)(CX*4), Y5
+	VMOVUPS 64(R11)(CX*4), Y6
+	VMOVUPS 96(R11)(CX*4), Y7
+	MOVQ    DX, R11
+	MOVQ    SI, R12
+	MOVQ    R8, R13
 
 row4:
-	VBROADCASTSS (R10), Y8
-	VBROADCASTSS (R10)(BX*4), Y9
-	VMOVUPS      (R11), Y10
+	VBROADCASTSS (R11), Y8
+	VBROADCASTSS (R11)(BX*4), Y9
+	VMOVUPS      (R12), Y10
 	VFMADD231PS  Y10, Y8, Y0
 	VFMADD231PS  Y10, Y9, Y4
-	VMOVUPS      32(R11), Y10
+	VMOVUPS      32(R12), Y10
 	VFMADD231PS  Y10, Y8, Y1
 	VFMADD231PS  Y10, Y9, Y5
-	VMOVUPS      64(R11), Y10
+	VMOVUPS      64(R12), Y10
 	VFMADD231PS  Y10, Y8, Y2
 	VFMADD231PS  Y10, Y9, Y6
-	VMOVUPS      96(R11), Y10
+	VMOVUPS      96(R12), Y10
 	VFMADD231PS  Y10, Y8, Y3
 	VFMADD231PS  Y10, Y9, Y7
-	ADDQ         DI, R11
-	ADDQ         $0x04, R10
-	DECQ         R12
+	ADDQ         DI, R12
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         $0x00000080, R9
+	ADDQ         $0x04, R11
+	DECQ         R13
 	JNZ          row4
-	MOVQ         AX, R10
-	VMOVUPS      Y0, (R10)
-	VMOVUPS      Y1, 32(R10)
-	VMOVUPS      Y2, 64(R10)
-	VMOVUPS      Y3, 96(R10)
-	VMOVUPS      Y4, (R10)(CX*4)
-	VMOVUPS      Y5, 32(R10)(CX*4)
-	VMOVUPS      Y6, 64(R10)(CX*4)
-	VMOVUPS      Y7, 96(R10)(CX*4)
+	MOVQ         AX, R11
+	VMOVUPS      Y0, (R11)
+	VMOVUPS      Y1, 32(R11)
+	VMOVUPS      Y2, 64(R11)
+	VMOVUPS      Y3, 96(R11)
+	VMOVUPS      Y4, (R11)(CX*4)
+	VMOVUPS      Y5, 32(R11)(CX*4)
+	VMOVUPS      Y6, 64(R11)(CX*4)
+	VMOVUPS      Y7, 96(R11)(CX*4)
 	ADDQ         $0x00000080, AX
 	ADDQ         $0x00000080, SI
-	SUBQ         $0x20, R9
+	SUBQ         $0x20, R10
 	JMP          strip4
 
 end4:
 strip1:
-	CMPQ    R9, $0x08
+	CMPQ    R10, $0x08
 	JL      end1
-	MOVQ    AX, R10
-	VMOVUPS (R10), Y0
-	VMOVUPS (R10)(CX*4), Y1
-	MOVQ    DX, R10
+	MOVQ    AX, R9
+	VMOVUPS (R9), Y0
+	VMOVUPS (R9)(CX*4), Y1
+	MOVQ    DX, R9
 	MOVQ    SI, R11
 	MOVQ    R8, R12
 
 row1:
-	VBROADCASTSS (R10), Y2
-	VBROADCASTSS (R10)(BX*4), Y3
+	VBROADCASTSS (R9), Y2
+	VBROADCASTSS (R9)(BX*4), Y3
 	VMOVUPS      (R11), Y4
 	VFMADD231PS  Y4, Y2, Y0
 	VFMADD231PS  Y4, Y3, Y1
 	ADDQ         DI, R11
-	ADDQ         $0x04, R10
+	ADDQ         $0x04, R9
 	DECQ         R12
 	JNZ          row1
-	MOVQ         AX, R10
-	VMOVUPS      Y0, (R10)
-	VMOVUPS      Y1, (R10)(CX*4)
+	MOVQ         AX, R9
+	VMOVUPS      Y0, (R9)
+	VMOVUPS      Y1, (R9)(CX*4)
 	ADDQ         $0x20, AX
 	ADDQ         $0x20, SI
-	SUBQ         $0x08, R9
+	SUBQ         $0x08, R10
 	JMP          strip1
 
 end1:
 	VZEROUPPER
 	RET
 
-// func axpyF32x3AVX2(dst *float32, cols int, p *float32, ld int, w *byte, stride int, rows int)
-// Requires: AVX, FMA3
-TEXT ·axpyF32x3AVX2(SB), NOSPLIT, $0-56
+// func axpyF32x3AVX2(dst *float32, cols int, p *float32, ld int, w *byte, stride int, rows int, next *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·axpyF32x3AVX2(SB), NOSPLIT, $0-64
 	MOVQ dst+0(FP), AX
 	MOVQ cols+8(FP), CX
 	MOVQ p+16(FP), DX
@@ -237,110 +250,114 @@ TEXT ·axpyF32x3AVX2(SB), NOSPLIT, $0-56
 	MOVQ w+32(FP), SI
 	MOVQ stride+40(FP), DI
 	MOVQ rows+48(FP), R8
-	MOVQ CX, R9
+	MOVQ next+56(FP), R9
+	MOVQ CX, R10
 
 strip4:
-	CMPQ    R9, $0x20
+	CMPQ    R10, $0x20
 	JL      end4
-	MOVQ    AX, R10
-	VMOVUPS (R10), Y0
-	VMOVUPS 32(R10), Y1
-	VMOVUPS 64(R10), Y2
-	VMOVUPS 96(R10), Y3
-	VMOVUPS (R10)(CX*4), Y4
-	VMOVUPS 32(R10)(CX*4), Y5
-	VMOVUPS 64(R10)(CX*4), Y6
-	VMOVUPS 96(R10)(CX*4), Y7
-	VMOVUPS (R10)(CX*8), Y8
-	VMOVUPS 32(R10)(CX*8), Y9
-	VMOVUPS 64(R10)(CX*8), Y10
-	VMOVUPS 96(R10)(CX*8), Y11
-	MOVQ    DX, R10
-	MOVQ    SI, R11
-	MOVQ    R8, R12
+	MOVQ    AX, R11
+	VMOVUPS (R11), Y0
+	VMOVUPS 32(R11), Y1
+	VMOVUPS 64(R11), Y2
+	VMOVUPS 96(R11), Y3
+	VMOVUPS (R11)(CX*4), Y4
+	VMOVUPS 32(R11)(CX*4), Y5
+	VMOVUPS 64(R11)(CX*4), Y6
+	VMOVUPS 96(R11)(CX*4), Y7
+	VMOVUPS (R11)(CX*8), Y8
+	VMOVUPS 32(R11)(CX*8), Y9
+	VMOVUPS 64(R11)(CX*8), Y10
+	VMOVUPS 96(R11)(CX*8), Y11
+	MOVQ    DX, R11
+	MOVQ    SI, R12
+	MOVQ    R8, R13
 
 row4:
-	VBROADCASTSS (R10), Y12
-	VBROADCASTSS (R10)(BX*4), Y13
-	VBROADCASTSS (R10)(BX*8), Y14
-	VMOVUPS      (R11), Y15
+	VBROADCASTSS (R11), Y12
+	VBROADCASTSS (R11)(BX*4), Y13
+	VBROADCASTSS (R11)(BX*8), Y14
+	VMOVUPS      (R12), Y15
 	VFMADD231PS  Y15, Y12, Y0
 	VFMADD231PS  Y15, Y13, Y4
 	VFMADD231PS  Y15, Y14, Y8
-	VMOVUPS      32(R11), Y15
+	VMOVUPS      32(R12), Y15
 	VFMADD231PS  Y15, Y12, Y1
 	VFMADD231PS  Y15, Y13, Y5
 	VFMADD231PS  Y15, Y14, Y9
-	VMOVUPS      64(R11), Y15
+	VMOVUPS      64(R12), Y15
 	VFMADD231PS  Y15, Y12, Y2
 	VFMADD231PS  Y15, Y13, Y6
 	VFMADD231PS  Y15, Y14, Y10
-	VMOVUPS      96(R11), Y15
+	VMOVUPS      96(R12), Y15
 	VFMADD231PS  Y15, Y12, Y3
 	VFMADD231PS  Y15, Y13, Y7
 	VFMADD231PS  Y15, Y14, Y11
-	ADDQ         DI, R11
-	ADDQ         $0x04, R10
-	DECQ         R12
+	ADDQ         DI, R12
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         $0x00000080, R9
+	ADDQ         $0x04, R11
+	DECQ         R13
 	JNZ          row4
-	MOVQ         AX, R10
-	VMOVUPS      Y0, (R10)
-	VMOVUPS      Y1, 32(R10)
-	VMOVUPS      Y2, 64(R10)
-	VMOVUPS      Y3, 96(R10)
-	VMOVUPS      Y4, (R10)(CX*4)
-	VMOVUPS      Y5, 32(R10)(CX*4)
-	VMOVUPS      Y6, 64(R10)(CX*4)
-	VMOVUPS      Y7, 96(R10)(CX*4)
-	VMOVUPS      Y8, (R10)(CX*8)
-	VMOVUPS      Y9, 32(R10)(CX*8)
-	VMOVUPS      Y10, 64(R10)(CX*8)
-	VMOVUPS      Y11, 96(R10)(CX*8)
+	MOVQ         AX, R11
+	VMOVUPS      Y0, (R11)
+	VMOVUPS      Y1, 32(R11)
+	VMOVUPS      Y2, 64(R11)
+	VMOVUPS      Y3, 96(R11)
+	VMOVUPS      Y4, (R11)(CX*4)
+	VMOVUPS      Y5, 32(R11)(CX*4)
+	VMOVUPS      Y6, 64(R11)(CX*4)
+	VMOVUPS      Y7, 96(R11)(CX*4)
+	VMOVUPS      Y8, (R11)(CX*8)
+	VMOVUPS      Y9, 32(R11)(CX*8)
+	VMOVUPS      Y10, 64(R11)(CX*8)
+	VMOVUPS      Y11, 96(R11)(CX*8)
 	ADDQ         $0x00000080, AX
 	ADDQ         $0x00000080, SI
-	SUBQ         $0x20, R9
+	SUBQ         $0x20, R10
 	JMP          strip4
 
 end4:
 strip1:
-	CMPQ    R9, $0x08
+	CMPQ    R10, $0x08
 	JL      end1
-	MOVQ    AX, R10
-	VMOVUPS (R10), Y0
-	VMOVUPS (R10)(CX*4), Y1
-	VMOVUPS (R10)(CX*8), Y2
-	MOVQ    DX, R10
+	MOVQ    AX, R9
+	VMOVUPS (R9), Y0
+	VMOVUPS (R9)(CX*4), Y1
+	VMOVUPS (R9)(CX*8), Y2
+	MOVQ    DX, R9
 	MOVQ    SI, R11
 	MOVQ    R8, R12
 
 row1:
-	VBROADCASTSS (R10), Y3
-	VBROADCASTSS (R10)(BX*4), Y4
-	VBROADCASTSS (R10)(BX*8), Y5
+	VBROADCASTSS (R9), Y3
+	VBROADCASTSS (R9)(BX*4), Y4
+	VBROADCASTSS (R9)(BX*8), Y5
 	VMOVUPS      (R11), Y6
 	VFMADD231PS  Y6, Y3, Y0
 	VFMADD231PS  Y6, Y4, Y1
 	VFMADD231PS  Y6, Y5, Y2
 	ADDQ         DI, R11
-	ADDQ         $0x04, R10
+	ADDQ         $0x04, R9
 	DECQ         R12
 	JNZ          row1
-	MOVQ         AX, R10
-	VMOVUPS      Y0, (R10)
-	VMOVUPS      Y1, (R10)(CX*4)
-	VMOVUPS      Y2, (R10)(CX*8)
+	MOVQ         AX, R9
+	VMOVUPS      Y0, (R9)
+	VMOVUPS      Y1, (R9)(CX*4)
+	VMOVUPS      Y2, (R9)(CX*8)
 	ADDQ         $0x20, AX
 	ADDQ         $0x20, SI
-	SUBQ         $0x08, R9
+	SUBQ         $0x08, R10
 	JMP          strip1
 
 end1:
 	VZEROUPPER
 	RET
 
-// func axpyF16x1AVX2(dst *float32, cols int, p *float32, ld int, w *byte, stride int, rows int)
-// Requires: AVX, F16C, FMA3
-TEXT ·axpyF16x1AVX2(SB), NOSPLIT, $0-56
+// func axpyF16x1AVX2(dst *float32, cols int, p *float32, ld int, w *byte, stride int, rows int, next *byte)
+// Requires: AVX, F16C, FMA3, MMX+
+TEXT ·axpyF16x1AVX2(SB), NOSPLIT, $0-64
 	MOVQ dst+0(FP), AX
 	MOVQ cols+8(FP), CX
 	MOVQ p+16(FP), DX
@@ -348,54 +365,58 @@ TEXT ·axpyF16x1AVX2(SB), NOSPLIT, $0-56
 	MOVQ w+32(FP), BX
 	MOVQ stride+40(FP), SI
 	MOVQ rows+48(FP), DI
+	MOVQ next+56(FP), R8
 
 strip8:
 	CMPQ    CX, $0x40
 	JL      end8
-	MOVQ    AX, R8
-	VMOVUPS (R8), Y0
-	VMOVUPS 32(R8), Y1
-	VMOVUPS 64(R8), Y2
-	VMOVUPS 96(R8), Y3
-	VMOVUPS 128(R8), Y4
-	VMOVUPS 160(R8), Y5
-	VMOVUPS 192(R8), Y6
-	VMOVUPS 224(R8), Y7
-	MOVQ    DX, R8
-	MOVQ    BX, R9
-	MOVQ    DI, R10
+	MOVQ    AX, R9
+	VMOVUPS (R9), Y0
+	VMOVUPS 32(R9), Y1
+	VMOVUPS 64(R9), Y2
+	VMOVUPS 96(R9), Y3
+	VMOVUPS 128(R9), Y4
+	VMOVUPS 160(R9), Y5
+	VMOVUPS 192(R9), Y6
+	VMOVUPS 224(R9), Y7
+	MOVQ    DX, R9
+	MOVQ    BX, R10
+	MOVQ    DI, R11
 
 row8:
-	VBROADCASTSS (R8), Y8
-	VCVTPH2PS    (R9), Y9
+	VBROADCASTSS (R9), Y8
+	VCVTPH2PS    (R10), Y9
 	VFMADD231PS  Y9, Y8, Y0
-	VCVTPH2PS    16(R9), Y9
+	VCVTPH2PS    16(R10), Y9
 	VFMADD231PS  Y9, Y8, Y1
-	VCVTPH2PS    32(R9), Y9
+	VCVTPH2PS    32(R10), Y9
 	VFMADD231PS  Y9, Y8, Y2
-	VCVTPH2PS    48(R9), Y9
+	VCVTPH2PS    48(R10), Y9
 	VFMADD231PS  Y9, Y8, Y3
-	VCVTPH2PS    64(R9), Y9
+	VCVTPH2PS    64(R10), Y9
 	VFMADD231PS  Y9, Y8, Y4
-	VCVTPH2PS    80(R9), Y9
+	VCVTPH2PS    80(R10), Y9
 	VFMADD231PS  Y9, Y8, Y5
-	VCVTPH2PS    96(R9), Y9
+	VCVTPH2PS    96(R10), Y9
 	VFMADD231PS  Y9, Y8, Y6
-	VCVTPH2PS    112(R9), Y9
+	VCVTPH2PS    112(R10), Y9
 	VFMADD231PS  Y9, Y8, Y7
-	ADDQ         SI, R9
-	ADDQ         $0x04, R8
-	DECQ         R10
+	ADDQ         SI, R10
+	PREFETCHT0   (R8)
+	PREFETCHT0   64(R8)
+	ADDQ         $0x00000080, R8
+	ADDQ         $0x04, R9
+	DECQ         R11
 	JNZ          row8
-	MOVQ         AX, R8
-	VMOVUPS      Y0, (R8)
-	VMOVUPS      Y1, 32(R8)
-	VMOVUPS      Y2, 64(R8)
-	VMOVUPS      Y3, 96(R8)
-	VMOVUPS      Y4, 128(R8)
-	VMOVUPS      Y5, 160(R8)
-	VMOVUPS      Y6, 192(R8)
-	VMOVUPS      Y7, 224(R8)
+	MOVQ         AX, R9
+	VMOVUPS      Y0, (R9)
+	VMOVUPS      Y1, 32(R9)
+	VMOVUPS      Y2, 64(R9)
+	VMOVUPS      Y3, 96(R9)
+	VMOVUPS      Y4, 128(R9)
+	VMOVUPS      Y5, 160(R9)
+	VMOVUPS      Y6, 192(R9)
+	VMOVUPS      Y7, 224(R9)
 	ADDQ         $0x00000100, AX
 	ADDQ         $0x00000080, BX
 	SUBQ         $0x40, CX
@@ -405,34 +426,36 @@ end8:
 strip4:
 	CMPQ    CX, $0x20
 	JL      end4
-	MOVQ    AX, R8
-	VMOVUPS (R8), Y0
-	VMOVUPS 32(R8), Y1
-	VMOVUPS 64(R8), Y2
-	VMOVUPS 96(R8), Y3
-	MOVQ    DX, R8
-	MOVQ    BX, R9
-	MOVQ    DI, R10
+	MOVQ    AX, R9
+	VMOVUPS (R9), Y0
+	VMOVUPS 32(R9), Y1
+	VMOVUPS 64(R9), Y2
+	VMOVUPS 96(R9), Y3
+	MOVQ    DX, R9
+	MOVQ    BX, R10
+	MOVQ    DI, R11
 
 row4:
-	VBROADCASTSS (R8), Y4
-	VCVTPH2PS    (R9), Y5
+	VBROADCASTSS (R9), Y4
+	VCVTPH2PS    (R10), Y5
 	VFMADD231PS  Y5, Y4, Y0
-	VCVTPH2PS    16(R9), Y5
+	VCVTPH2PS    16(R10), Y5
 	VFMADD231PS  Y5, Y4, Y1
-	VCVTPH2PS    32(R9), Y5
+	VCVTPH2PS    32(R10), Y5
 	VFMADD231PS  Y5, Y4, Y2
-	VCVTPH2PS    48(R9), Y5
+	VCVTPH2PS    48(R10), Y5
 	VFMADD231PS  Y5, Y4, Y3
-	ADDQ         SI, R9
-	ADDQ         $0x04, R8
-	DECQ         R10
+	ADDQ         SI, R10
+	PREFETCHT0   (R8)
+	ADDQ         $0x00000040, R8
+	ADDQ         $0x04, R9
+	DECQ         R11
 	JNZ          row4
-	MOVQ         AX, R8
-	VMOVUPS      Y0, (R8)
-	VMOVUPS      Y1, 32(R8)
-	VMOVUPS      Y2, 64(R8)
-	VMOVUPS      Y3, 96(R8)
+	MOVQ         AX, R9
+	VMOVUPS      Y0, (R9)
+	VMOVUPS      Y1, 32(R9)
+	VMOVUPS      Y2, 64(R9)
+	VMOVUPS      Y3, 96(R9)
 	ADDQ         $0x00000080, AX
 	ADDQ         $0x40, BX
 	SUBQ         $0x20, CX
@@ -467,9 +490,9 @@ end1:
 	VZEROUPPER
 	RET
 
-// func axpyF16x2AVX2(dst *float32, cols int, p *float32, ld int, w *byte, stride int, rows int)
-// Requires: AVX, F16C, FMA3
-TEXT ·axpyF16x2AVX2(SB), NOSPLIT, $0-56
+// func axpyF16x2AVX2(dst *float32, cols int, p *float32, ld int, w *byte, stride int, rows int, next *byte)
+// Requires: AVX, F16C, FMA3, MMX+
+TEXT ·axpyF16x2AVX2(SB), NOSPLIT, $0-64
 	MOVQ dst+0(FP), AX
 	MOVQ cols+8(FP), CX
 	MOVQ p+16(FP), DX
@@ -477,93 +500,96 @@ TEXT ·axpyF16x2AVX2(SB), NOSPLIT, $0-56
 	MOVQ w+32(FP), SI
 	MOVQ stride+40(FP), DI
 	MOVQ rows+48(FP), R8
-	MOVQ CX, R9
+	MOVQ next+56(FP), R9
+	MOVQ CX, R10
 
 strip4:
-	CMPQ    R9, $0x20
+	CMPQ    R10, $0x20
 	JL      end4
-	MOVQ    AX, R10
-	VMOVUPS (R10), Y0
-	VMOVUPS 32(R10), Y1
-	VMOVUPS 64(R10), Y2
-	VMOVUPS 96(R10), Y3
-	VMOVUPS (R10)(CX*4), Y4
-	VMOVUPS 32(R10)(CX*4), Y5
-	VMOVUPS 64(R10)(CX*4), Y6
-	VMOVUPS 96(R10)(CX*4), Y7
-	MOVQ    DX, R10
-	MOVQ    SI, R11
-	MOVQ    R8, R12
+	MOVQ    AX, R11
+	VMOVUPS (R11), Y0
+	VMOVUPS 32(R11), Y1
+	VMOVUPS 64(R11), Y2
+	VMOVUPS 96(R11), Y3
+	VMOVUPS (R11)(CX*4), Y4
+	VMOVUPS 32(R11)(CX*4), Y5
+	VMOVUPS 64(R11)(CX*4), Y6
+	VMOVUPS 96(R11)(CX*4), Y7
+	MOVQ    DX, R11
+	MOVQ    SI, R12
+	MOVQ    R8, R13
 
 row4:
-	VBROADCASTSS (R10), Y8
-	VBROADCASTSS (R10)(BX*4), Y9
-	VCVTPH2PS    (R11), Y10
+	VBROADCASTSS (R11), Y8
+	VBROADCASTSS (R11)(BX*4), Y9
+	VCVTPH2PS    (R12), Y10
 	VFMADD231PS  Y10, Y8, Y0
 	VFMADD231PS  Y10, Y9, Y4
-	VCVTPH2PS    16(R11), Y10
+	VCVTPH2PS    16(R12), Y10
 	VFMADD231PS  Y10, Y8, Y1
 	VFMADD231PS  Y10, Y9, Y5
-	VCVTPH2PS    32(R11), Y10
+	VCVTPH2PS    32(R12), Y10
 	VFMADD231PS  Y10, Y8, Y2
 	VFMADD231PS  Y10, Y9, Y6
-	VCVTPH2PS    48(R11), Y10
+	VCVTPH2PS    48(R12), Y10
 	VFMADD231PS  Y10, Y8, Y3
 	VFMADD231PS  Y10, Y9, Y7
-	ADDQ         DI, R11
-	ADDQ         $0x04, R10
-	DECQ         R12
+	ADDQ         DI, R12
+	PREFETCHT0   (R9)
+	ADDQ         $0x00000040, R9
+	ADDQ         $0x04, R11
+	DECQ         R13
 	JNZ          row4
-	MOVQ         AX, R10
-	VMOVUPS      Y0, (R10)
-	VMOVUPS      Y1, 32(R10)
-	VMOVUPS      Y2, 64(R10)
-	VMOVUPS      Y3, 96(R10)
-	VMOVUPS      Y4, (R10)(CX*4)
-	VMOVUPS      Y5, 32(R10)(CX*4)
-	VMOVUPS      Y6, 64(R10)(CX*4)
-	VMOVUPS      Y7, 96(R10)(CX*4)
+	MOVQ         AX, R11
+	VMOVUPS      Y0, (R11)
+	VMOVUPS      Y1, 32(R11)
+	VMOVUPS      Y2, 64(R11)
+	VMOVUPS      Y3, 96(R11)
+	VMOVUPS      Y4, (R11)(CX*4)
+	VMOVUPS      Y5, 32(R11)(CX*4)
+	VMOVUPS      Y6, 64(R11)(CX*4)
+	VMOVUPS      Y7, 96(R11)(CX*4)
 	ADDQ         $0x00000080, AX
 	ADDQ         $0x40, SI
-	SUBQ         $0x20, R9
+	SUBQ         $0x20, R10
 	JMP          strip4
 
 end4:
 strip1:
-	CMPQ    R9, $0x08
+	CMPQ    R10, $0x08
 	JL      end1
-	MOVQ    AX, R10
-	VMOVUPS (R10), Y0
-	VMOVUPS (R10)(CX*4), Y1
-	MOVQ    DX, R10
+	MOVQ    AX, R9
+	VMOVUPS (R9), Y0
+	VMOVUPS (R9)(CX*4), Y1
+	MOVQ    DX, R9
 	MOVQ    SI, R11
 	MOVQ    R8, R12
 
 row1:
-	VBROADCASTSS (R10), Y2
-	VBROADCASTSS (R10)(BX*4), Y3
+	VBROADCASTSS (R9), Y2
+	VBROADCASTSS (R9)(BX*4), Y3
 	VCVTPH2PS    (R11), Y4
 	VFMADD231PS  Y4, Y2, Y0
 	VFMADD231PS  Y4, Y3, Y1
 	ADDQ         DI, R11
-	ADDQ         $0x04, R10
+	ADDQ         $0x04, R9
 	DECQ         R12
 	JNZ          row1
-	MOVQ         AX, R10
-	VMOVUPS      Y0, (R10)
-	VMOVUPS      Y1, (R10)(CX*4)
+	MOVQ         AX, R9
+	VMOVUPS      Y0, (R9)
+	VMOVUPS      Y1, (R9)(CX*4)
 	ADDQ         $0x20, AX
 	ADDQ         $0x10, SI
-	SUBQ         $0x08, R9
+	SUBQ         $0x08, R10
 	JMP          strip1
 
 end1:
 	VZEROUPPER
 	RET
 
-// func axpyF16x3AVX2(dst *float32, cols int, p *float32, ld int, w *byte, stride int, rows int)
-// Requires: AVX, F16C, FMA3
-TEXT ·axpyF16x3AVX2(SB), NOSPLIT, $0-56
+// func axpyF16x3AVX2(dst *float32, cols int, p *float32, ld int, w *byte, stride int, rows int, next *byte)
+// Requires: AVX, F16C, FMA3, MMX+
+TEXT ·axpyF16x3AVX2(SB), NOSPLIT, $0-64
 	MOVQ dst+0(FP), AX
 	MOVQ cols+8(FP), CX
 	MOVQ p+16(FP), DX
@@ -571,110 +597,113 @@ TEXT ·axpyF16x3AVX2(SB), NOSPLIT, $0-56
 	MOVQ w+32(FP), SI
 	MOVQ stride+40(FP), DI
 	MOVQ rows+48(FP), R8
-	MOVQ CX, R9
+	MOVQ next+56(FP), R9
+	MOVQ CX, R10
 
 strip4:
-	CMPQ    R9, $0x20
+	CMPQ    R10, $0x20
 	JL      end4
-	MOVQ    AX, R10
-	VMOVUPS (R10), Y0
-	VMOVUPS 32(R10), Y1
-	VMOVUPS 64(R10), Y2
-	VMOVUPS 96(R10), Y3
-	VMOVUPS (R10)(CX*4), Y4
-	VMOVUPS 32(R10)(CX*4), Y5
-	VMOVUPS 64(R10)(CX*4), Y6
-	VMOVUPS 96(R10)(CX*4), Y7
-	VMOVUPS (R10)(CX*8), Y8
-	VMOVUPS 32(R10)(CX*8), Y9
-	VMOVUPS 64(R10)(CX*8), Y10
-	VMOVUPS 96(R10)(CX*8), Y11
-	MOVQ    DX, R10
-	MOVQ    SI, R11
-	MOVQ    R8, R12
+	MOVQ    AX, R11
+	VMOVUPS (R11), Y0
+	VMOVUPS 32(R11), Y1
+	VMOVUPS 64(R11), Y2
+	VMOVUPS 96(R11), Y3
+	VMOVUPS (R11)(CX*4), Y4
+	VMOVUPS 32(R11)(CX*4), Y5
+	VMOVUPS 64(R11)(CX*4), Y6
+	VMOVUPS 96(R11)(CX*4), Y7
+	VMOVUPS (R11)(CX*8), Y8
+	VMOVUPS 32(R11)(CX*8), Y9
+	VMOVUPS 64(R11)(CX*8), Y10
+	VMOVUPS 96(R11)(CX*8), Y11
+	MOVQ    DX, R11
+	MOVQ    SI, R12
+	MOVQ    R8, R13
 
 row4:
-	VBROADCASTSS (R10), Y12
-	VBROADCASTSS (R10)(BX*4), Y13
-	VBROADCASTSS (R10)(BX*8), Y14
-	VCVTPH2PS    (R11), Y15
+	VBROADCASTSS (R11), Y12
+	VBROADCASTSS (R11)(BX*4), Y13
+	VBROADCASTSS (R11)(BX*8), Y14
+	VCVTPH2PS    (R12), Y15
 	VFMADD231PS  Y15, Y12, Y0
 	VFMADD231PS  Y15, Y13, Y4
 	VFMADD231PS  Y15, Y14, Y8
-	VCVTPH2PS    16(R11), Y15
+	VCVTPH2PS    16(R12), Y15
 	VFMADD231PS  Y15, Y12, Y1
 	VFMADD231PS  Y15, Y13, Y5
 	VFMADD231PS  Y15, Y14, Y9
-	VCVTPH2PS    32(R11), Y15
+	VCVTPH2PS    32(R12), Y15
 	VFMADD231PS  Y15, Y12, Y2
 	VFMADD231PS  Y15, Y13, Y6
 	VFMADD231PS  Y15, Y14, Y10
-	VCVTPH2PS    48(R11), Y15
+	VCVTPH2PS    48(R12), Y15
 	VFMADD231PS  Y15, Y12, Y3
 	VFMADD231PS  Y15, Y13, Y7
 	VFMADD231PS  Y15, Y14, Y11
-	ADDQ         DI, R11
-	ADDQ         $0x04, R10
-	DECQ         R12
+	ADDQ         DI, R12
+	PREFETCHT0   (R9)
+	ADDQ         $0x00000040, R9
+	ADDQ         $0x04, R11
+	DECQ         R13
 	JNZ          row4
-	MOVQ         AX, R10
-	VMOVUPS      Y0, (R10)
-	VMOVUPS      Y1, 32(R10)
-	VMOVUPS      Y2, 64(R10)
-	VMOVUPS      Y3, 96(R10)
-	VMOVUPS      Y4, (R10)(CX*4)
-	VMOVUPS      Y5, 32(R10)(CX*4)
-	VMOVUPS      Y6, 64(R10)(CX*4)
-	VMOVUPS      Y7, 96(R10)(CX*4)
-	VMOVUPS      Y8, (R10)(CX*8)
-	VMOVUPS      Y9, 32(R10)(CX*8)
-	VMOVUPS      Y10, 64(R10)(CX*8)
-	VMOVUPS      Y11, 96(R10)(CX*8)
+	MOVQ         AX, R11
+	VMOVUPS      Y0, (R11)
+	VMOVUPS      Y1, 32(R11)
+	VMOVUPS      Y2, 64(R11)
+	VMOVUPS      Y3, 96(R11)
+	VMOVUPS      Y4, (R11)(CX*4)
+	VMOVUPS      Y5, 32(R11)(CX*4)
+	VMOVUPS      Y6, 64(R11)(CX*4)
+	VMOVUPS      Y7, 96(R11)(CX*4)
+	VMOVUPS      Y8, (R11)(CX*8)
+	VMOVUPS      Y9, 32(R11)(CX*8)
+	VMOVUPS      Y10, 64(R11)(CX*8)
+	VMOVUPS      Y11, 96(R11)(CX*8)
 	ADDQ         $0x00000080, AX
 	ADDQ         $0x40, SI
-	SUBQ         $0x20, R9
+	SUBQ         $0x20, R10
 	JMP          strip4
 
 end4:
 strip1:
-	CMPQ    R9, $0x08
+	CMPQ    R10, $0x08
 	JL      end1
-	MOVQ    AX, R10
-	VMOVUPS (R10), Y0
-	VMOVUPS (R10)(CX*4), Y1
-	VMOVUPS (R10)(CX*8), Y2
-	MOVQ    DX, R10
+	MOVQ    AX, R9
+	VMOVUPS (R9), Y0
+	VMOVUPS (R9)(CX*4), Y1
+	VMOVUPS (R9)(CX*8), Y2
+	MOVQ    DX, R9
 	MOVQ    SI, R11
 	MOVQ    R8, R12
 
 row1:
-	VBROADCASTSS (R10), Y3
-	VBROADCASTSS (R10)(BX*4), Y4
-	VBROADCASTSS (R10)(BX*8), Y5
+	VBROADCASTSS (R9), Y3
+	VBROADCASTSS (R9)(BX*4), Y4
+	VBROADCASTSS (R9)(BX*8), Y5
 	VCVTPH2PS    (R11), Y6
 	VFMADD231PS  Y6, Y3, Y0
 	VFMADD231PS  Y6, Y4, Y1
 	VFMADD231PS  Y6, Y5, Y2
 	ADDQ         DI, R11
-	ADDQ         $0x04, R10
+	ADDQ         $0x04, R9
 	DECQ         R12
 	JNZ          row1
-	MOVQ         AX, R10
-	VMOVUPS      Y0, (R10)
-	VMOVUPS      Y1, (R10)(CX*4)
-	VMOVUPS      Y2, (R10)(CX*8)
+	MOVQ         AX, R9
+	VMOVUPS      Y0, (R9)
+	VMOVUPS      Y1, (R9)(CX*4)
+	VMOVUPS      Y2, (R9)(CX*8)
 	ADDQ         $0x20, AX
 	ADDQ         $0x10, SI
-	SUBQ         $0x08, R9
+	SUBQ         $0x08, R10
 	JMP          strip1
 
 end1:
 	VZEROUPPER
 	RET
 
-// func axpyBF16x1AVX2(dst *float32, cols int, p *float32, ld int, w *byte, stride int, rows int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·axpyBF16x1AVX2(SB), NOSPLIT, $0-56
+// func axpyBF16x1AVX2(dst *float32, cols int, p *float32, ld int, w *byte, stride int, rows int, next *byte)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·axpyBF16x1AVX2(SB), NOSPLIT, $0-64
 	MOVQ dst+0(FP), AX
 	MOVQ cols+8(FP), CX
 	MOVQ p+16(FP), DX
@@ -682,62 +711,66 @@ TEXT ·axpyBF16x1AVX2(SB), NOSPLIT, $0-56
 	MOVQ w+32(FP), BX
 	MOVQ stride+40(FP), SI
 	MOVQ rows+48(FP), DI
+	MOVQ next+56(FP), R8
 
 strip8:
 	CMPQ    CX, $0x40
 	JL      end8
-	MOVQ    AX, R8
-	VMOVUPS (R8), Y0
-	VMOVUPS 32(R8), Y1
-	VMOVUPS 64(R8), Y2
-	VMOVUPS 96(R8), Y3
-	VMOVUPS 128(R8), Y4
-	VMOVUPS 160(R8), Y5
-	VMOVUPS 192(R8), Y6
-	VMOVUPS 224(R8), Y7
-	MOVQ    DX, R8
-	MOVQ    BX, R9
-	MOVQ    DI, R10
+	MOVQ    AX, R9
+	VMOVUPS (R9), Y0
+	VMOVUPS 32(R9), Y1
+	VMOVUPS 64(R9), Y2
+	VMOVUPS 96(R9), Y3
+	VMOVUPS 128(R9), Y4
+	VMOVUPS 160(R9), Y5
+	VMOVUPS 192(R9), Y6
+	VMOVUPS 224(R9), Y7
+	MOVQ    DX, R9
+	MOVQ    BX, R10
+	MOVQ    DI, R11
 
 row8:
-	VBROADCASTSS (R8), Y8
-	VPMOVZXWD    (R9), Y9
+	VBROADCASTSS (R9), Y8
+	VPMOVZXWD    (R10), Y9
 	VPSLLD       $0x10, Y9, Y9
 	VFMADD231PS  Y9, Y8, Y0
-	VPMOVZXWD    16(R9), Y9
+	VPMOVZXWD    16(R10), Y9
 	VPSLLD       $0x10, Y9, Y9
 	VFMADD231PS  Y9, Y8, Y1
-	VPMOVZXWD    32(R9), Y9
+	VPMOVZXWD    32(R10), Y9
 	VPSLLD       $0x10, Y9, Y9
 	VFMADD231PS  Y9, Y8, Y2
-	VPMOVZXWD    48(R9), Y9
+	VPMOVZXWD    48(R10), Y9
 	VPSLLD       $0x10, Y9, Y9
 	VFMADD231PS  Y9, Y8, Y3
-	VPMOVZXWD    64(R9), Y9
+	VPMOVZXWD    64(R10), Y9
 	VPSLLD       $0x10, Y9, Y9
 	VFMADD231PS  Y9, Y8, Y4
-	VPMOVZXWD    80(R9), Y9
+	VPMOVZXWD    80(R10), Y9
 	VPSLLD       $0x10, Y9, Y9
 	VFMADD231PS  Y9, Y8, Y5
-	VPMOVZXWD    96(R9), Y9
+	VPMOVZXWD    96(R10), Y9
 	VPSLLD       $0x10, Y9, Y9
 	VFMADD231PS  Y9, Y8, Y6
-	VPMOVZXWD    112(R9), Y9
+	VPMOVZXWD    112(R10), Y9
 	VPSLLD       $0x10, Y9, Y9
 	VFMADD231PS  Y9, Y8, Y7
-	ADDQ         SI, R9
-	ADDQ         $0x04, R8
-	DECQ         R10
+	ADDQ         SI, R10
+	PREFETCHT0   (R8)
+	PREFETCHT0   64(R8)
+	ADDQ         $0x00000080, R8
+	ADDQ         $0x04, R9
+	DECQ         R11
 	JNZ          row8
-	MOVQ         AX, R8
-	VMOVUPS      Y0, (R8)
-	VMOVUPS      Y1, 32(R8)
-	VMOVUPS      Y2, 64(R8)
-	VMOVUPS      Y3, 96(R8)
-	VMOVUPS      Y4, 128(R8)
-	VMOVUPS      Y5, 160(R8)
-	VMOVUPS      Y6, 192(R8)
-	VMOVUPS      Y7, 224(R8)
+	MOVQ         AX, R9
+	VMOVUPS      Y0, (R9)
+	VMOVUPS      Y1, 32(R9)
+	VMOVUPS      Y2, 64(R9)
+	VMOVUPS      Y3, 96(R9)
+	VMOVUPS      Y4, 128(R9)
+	VMOVUPS      Y5, 160(R9)
+	VMOVUPS      Y6, 192(R9)
+	VMOVUPS      Y7, 224(R9)
 	ADDQ         $0x00000100, AX
 	ADDQ         $0x00000080, BX
 	SUBQ         $0x40, CX
@@ -747,38 +780,40 @@ end8:
 strip4:
 	CMPQ    CX, $0x20
 	JL      end4
-	MOVQ    AX, R8
-	VMOVUPS (R8), Y0
-	VMOVUPS 32(R8), Y1
-	VMOVUPS 64(R8), Y2
-	VMOVUPS 96(R8), Y3
-	MOVQ    DX, R8
-	MOVQ    BX, R9
-	MOVQ    DI, R10
+	MOVQ    AX, R9
+	VMOVUPS (R9), Y0
+	VMOVUPS 32(R9), Y1
+	VMOVUPS 64(R9), Y2
+	VMOVUPS 96(R9), Y3
+	MOVQ    DX, R9
+	MOVQ    BX, R10
+	MOVQ    DI, R11
 
 row4:
-	VBROADCASTSS (R8), Y4
-	VPMOVZXWD    (R9), Y5
+	VBROADCASTSS (R9), Y4
+	VPMOVZXWD    (R10), Y5
 	VPSLLD       $0x10, Y5, Y5
 	VFMADD231PS  Y5, Y4, Y0
-	VPMOVZXWD    16(R9), Y5
+	VPMOVZXWD    16(R10), Y5
 	VPSLLD       $0x10, Y5, Y5
 	VFMADD231PS  Y5, Y4, Y1
-	VPMOVZXWD    32(R9), Y5
+	VPMOVZXWD    32(R10), Y5
 	VPSLLD       $0x10, Y5, Y5
 	VFMADD231PS  Y5, Y4, Y2
-	VPMOVZXWD    48(R9), Y5
+	VPMOVZXWD    48(R10), Y5
 	VPSLLD       $0x10, Y5, Y5
 	VFMADD231PS  Y5, Y4, Y3
-	ADDQ         SI, R9
-	ADDQ         $0x04, R8
-	DECQ         R10
+	ADDQ         SI, R10
+	PREFETCHT0   (R8)
+	ADDQ         $0x00000040, R8
+	ADDQ         $0x04, R9
+	DECQ         R11
 	JNZ          row4
-	MOVQ         AX, R8
-	VMOVUPS      Y0, (R8)
-	VMOVUPS      Y1, 32(R8)
-	VMOVUPS      Y2, 64(R8)
-	VMOVUPS      Y3, 96(R8)
+	MOVQ         AX, R9
+	VMOVUPS      Y0, (R9)
+	VMOVUPS      Y1, 32(R9)
+	VMOVUPS      Y2, 64(R9)
+	VMOVUPS      Y3, 96(R9)
 	ADDQ         $0x00000080, AX
 	ADDQ         $0x40, BX
 	SUBQ         $0x20, CX
@@ -814,9 +849,9 @@ end1:
 	VZEROUPPER
 	RET
 
-// func axpyBF16x2AVX2(dst *float32, cols int, p *float32, ld int, w *byte, stride int, rows int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·axpyBF16x2AVX2(SB), NOSPLIT, $0-56
+// func axpyBF16x2AVX2(dst *float32, cols int, p *float32, ld int, w *byte, stride int, rows int, next *byte)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·axpyBF16x2AVX2(SB), NOSPLIT, $0-64
 	MOVQ dst+0(FP), AX
 	MOVQ cols+8(FP), CX
 	MOVQ p+16(FP), DX
@@ -824,377 +859,7 @@ TEXT ·axpyBF16x2AVX2(SB), NOSPLIT, $0-56
 	MOVQ w+32(FP), SI
 	MOVQ stride+40(FP), DI
 	MOVQ rows+48(FP), R8
-	MOVQ CX, R9
-
-strip4:
-	CMPQ    R9, $0x20
-	JL      end4
-	MOVQ    AX, R10
-	VMOVUPS (R10), Y0
-	VMOVUPS 32(R10), Y1
-	VMOVUPS 64(R10), Y2
-	VMOVUPS 96(R10), Y3
-	VMOVUPS (R10)(CX*4), Y4
-	VMOVUPS 32(R10)(CX*4), Y5
-	VMOVUPS 64(R10)(CX*4), Y6
-	VMOVUPS 96(R10)(CX*4), Y7
-	MOVQ    DX, R10
-	MOVQ    SI, R11
-	MOVQ    R8, R12
-
-row4:
-	VBROADCASTSS (R10), Y8
-	VBROADCASTSS (R10)(BX*4), Y9
-	VPMOVZXWD    (R11), Y10
-	VPSLLD       $0x10, Y10, Y10
-	VFMADD231PS  Y10, Y8, Y0
-	VFMADD231PS  Y10, Y9, Y4
-	VPMOVZXWD    16(R11), Y10
-	VPSLLD       $0x10, Y10, Y10
-	VFMADD231PS  Y10, Y8, Y1
-	VFMADD231PS  Y10, Y9, Y5
-	VPMOVZXWD    32(R11), Y10
-	VPSLLD       $0x10, Y10, Y10
-	VFMADD231PS  Y10, Y8, Y2
-	VFMADD231PS  Y10, Y9, Y6
-	VPMOVZXWD    48(R11), Y10
-	VPSLLD       $0x10, Y10, Y10
-	VFMADD231PS  Y10, Y8, Y3
-	VFMADD231PS  Y10, Y9, Y7
-	ADDQ         DI, R11
-	ADDQ         $0x04, R10
-	DECQ         R12
-	JNZ          row4
-	MOVQ         AX, R10
-	VMOVUPS      Y0, (R10)
-	VMOVUPS      Y1, 32(R10)
-	VMOVUPS      Y2, 64(R10)
-	VMOVUPS      Y3, 96(R10)
-	VMOVUPS      Y4, (R10)(CX*4)
-	VMOVUPS      Y5, 32(R10)(CX*4)
-	VMOVUPS      Y6, 64(R10)(CX*4)
-	VMOVUPS      Y7, 96(R10)(CX*4)
-	ADDQ         $0x00000080, AX
-	ADDQ         $0x40, SI
-	SUBQ         $0x20, R9
-	JMP          strip4
-
-end4:
-strip1:
-	CMPQ    R9, $0x08
-	JL      end1
-	MOVQ    AX, R10
-	VMOVUPS (R10), Y0
-	VMOVUPS (R10)(CX*4), Y1
-	MOVQ    DX, R10
-	MOVQ    SI, R11
-	MOVQ    R8, R12
-
-row1:
-	VBROADCASTSS (R10), Y2
-	VBROADCASTSS (R10)(BX*4), Y3
-	VPMOVZXWD    (R11), Y4
-	VPSLLD       $0x10, Y4, Y4
-	VFMADD231PS  Y4, Y2, Y0
-	VFMADD231PS  Y4, Y3, Y1
-	ADDQ         DI, R11
-	ADDQ         $0x04, R10
-	DECQ         R12
-	JNZ          row1
-	MOVQ         AX, R10
-	VMOVUPS      Y0, (R10)
-	VMOVUPS      Y1, (R10)(CX*4)
-	ADDQ         $0x20, AX
-	ADDQ         $0x10, SI
-	SUBQ         $0x08, R9
-	JMP          strip1
-
-end1:
-	VZEROUPPER
-	RET
-
-// func axpyBF16x3AVX2(dst *float32, cols int, p *float32, ld int, w *byte, stride int, rows int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·axpyBF16x3AVX2(SB), NOSPLIT, $0-56
-	MOVQ dst+0(FP), AX
-	MOVQ cols+8(FP), CX
-	MOVQ p+16(FP), DX
-	MOVQ ld+24(FP), BX
-	MOVQ w+32(FP), SI
-	MOVQ stride+40(FP), DI
-	MOVQ rows+48(FP), R8
-	MOVQ CX, R9
-
-strip4:
-	CMPQ    R9, $0x20
-	JL      end4
-	MOVQ    AX, R10
-	VMOVUPS (R10), Y0
-	VMOVUPS 32(R10), Y1
-	VMOVUPS 64(R10), Y2
-	VMOVUPS 96(R10), Y3
-	VMOVUPS (R10)(CX*4), Y4
-	VMOVUPS 32(R10)(CX*4), Y5
-	VMOVUPS 64(R10)(CX*4), Y6
-	VMOVUPS 96(R10)(CX*4), Y7
-	VMOVUPS (R10)(CX*8), Y8
-	VMOVUPS 32(R10)(CX*8), Y9
-	VMOVUPS 64(R10)(CX*8), Y10
-	VMOVUPS 96(R10)(CX*8), Y11
-	MOVQ    DX, R10
-	MOVQ    SI, R11
-	MOVQ    R8, R12
-
-row4:
-	VBROADCASTSS (R10), Y12
-	VBROADCASTSS (R10)(BX*4), Y13
-	VBROADCASTSS (R10)(BX*8), Y14
-	VPMOVZXWD    (R11), Y15
-	VPSLLD       $0x10, Y15, Y15
-	VFMADD231PS  Y15, Y12, Y0
-	VFMADD231PS  Y15, Y13, Y4
-	VFMADD231PS  Y15, Y14, Y8
-	VPMOVZXWD    16(R11), Y15
-	VPSLLD       $0x10, Y15, Y15
-	VFMADD231PS  Y15, Y12, Y1
-	VFMADD231PS  Y15, Y13, Y5
-	VFMADD231PS  Y15, Y14, Y9
-	VPMOVZXWD    32(R11), Y15
-	VPSLLD       $0x10, Y15, Y15
-	VFMADD231PS  Y15, Y12, Y2
-	VFMADD231PS  Y15, Y13, Y6
-	VFMADD231PS  Y15, Y14, Y10
-	VPMOVZXWD    48(R11), Y15
-	VPSLLD       $0x10, Y15, Y15
-	VFMADD231PS  Y15, Y12, Y3
-	VFMADD231PS  Y15, Y13, Y7
-	VFMADD231PS  Y15, Y14, Y11
-	ADDQ         DI, R11
-	ADDQ         $0x04, R10
-	DECQ         R12
-	JNZ          row4
-	MOVQ         AX, R10
-	VMOVUPS      Y0, (R10)
-	VMOVUPS      Y1, 32(R10)
-	VMOVUPS      Y2, 64(R10)
-	VMOVUPS      Y3, 96(R10)
-	VMOVUPS      Y4, (R10)(CX*4)
-	VMOVUPS      Y5, 32(R10)(CX*4)
-	VMOVUPS      Y6, 64(R10)(CX*4)
-	VMOVUPS      Y7, 96(R10)(CX*4)
-	VMOVUPS      Y8, (R10)(CX*8)
-	VMOVUPS      Y9, 32(R10)(CX*8)
-	VMOVUPS      Y10, 64(R10)(CX*8)
-	VMOVUPS      Y11, 96(R10)(CX*8)
-	ADDQ         $0x00000080, AX
-	ADDQ         $0x40, SI
-	SUBQ         $0x20, R9
-	JMP          strip4
-
-end4:
-strip1:
-	CMPQ    R9, $0x08
-	JL      end1
-	MOVQ    AX, R10
-	VMOVUPS (R10), Y0
-	VMOVUPS (R10)(CX*4), Y1
-	VMOVUPS (R10)(CX*8), Y2
-	MOVQ    DX, R10
-	MOVQ    SI, R11
-	MOVQ    R8, R12
-
-row1:
-	VBROADCASTSS (R10), Y3
-	VBROADCASTSS (R10)(BX*4), Y4
-	VBROADCASTSS (R10)(BX*8), Y5
-	VPMOVZXWD    (R11), Y6
-	VPSLLD       $0x10, Y6, Y6
-	VFMADD231PS  Y6, Y3, Y0
-	VFMADD231PS  Y6, Y4, Y1
-	VFMADD231PS  Y6, Y5, Y2
-	ADDQ         DI, R11
-	ADDQ         $0x04, R10
-	DECQ         R12
-	JNZ          row1
-	MOVQ         AX, R10
-	VMOVUPS      Y0, (R10)
-	VMOVUPS      Y1, (R10)(CX*4)
-	VMOVUPS      Y2, (R10)(CX*8)
-	ADDQ         $0x20, AX
-	ADDQ         $0x10, SI
-	SUBQ         $0x08, R9
-	JMP          strip1
-
-end1:
-	VZEROUPPER
-	RET
-
-// func axpyI8x1AVX2(dst *float32, cols int, p *float32, ld int, w *byte, stride int, rows int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·axpyI8x1AVX2(SB), NOSPLIT, $0-56
-	MOVQ dst+0(FP), AX
-	MOVQ cols+8(FP), CX
-	MOVQ p+16(FP), DX
-	MOVQ ld+24(FP), BX
-	MOVQ w+32(FP), BX
-	MOVQ stride+40(FP), SI
-	MOVQ rows+48(FP), DI
-	MOVQ BX, R8
-
-strip8:
-	CMPQ    CX, $0x40
-	JL      end8
-	MOVQ    AX, R9
-	VMOVUPS (R9), Y0
-	VMOVUPS 32(R9), Y1
-	VMOVUPS 64(R9), Y2
-	VMOVUPS 96(R9), Y3
-	VMOVUPS 128(R9), Y4
-	VMOVUPS 160(R9), Y5
-	VMOVUPS 192(R9), Y6
-	VMOVUPS 224(R9), Y7
-	MOVQ    DX, R9
-	MOVQ    BX, R10
-	MOVQ    DI, R11
-	MOVQ    R8, R12
-
-row8:
-	VBROADCASTSS (R12), Y9
-	ADDQ         SI, R12
-	VBROADCASTSS (R9), Y8
-	VMULPS       Y9, Y8, Y8
-	VPMOVSXBD    4(R10), Y9
-	VCVTDQ2PS    Y9, Y9
-	VFMADD231PS  Y9, Y8, Y0
-	VPMOVSXBD    12(R10), Y9
-	VCVTDQ2PS    Y9, Y9
-	VFMADD231PS  Y9, Y8, Y1
-	VPMOVSXBD    20(R10), Y9
-	VCVTDQ2PS    Y9, Y9
-	VFMADD231PS  Y9, Y8, Y2
-	VPMOVSXBD    28(R10), Y9
-	VCVTDQ2PS    Y9, Y9
-	VFMADD231PS  Y9, Y8, Y3
-	VPMOVSXBD    36(R10), Y9
-	VCVTDQ2PS    Y9, Y9
-	VFMADD231PS  Y9, Y8, Y4
-	VPMOVSXBD    44(R10), Y9
-	VCVTDQ2PS    Y9, Y9
-	VFMADD231PS  Y9, Y8, Y5
-	VPMOVSXBD    52(R10), Y9
-	VCVTDQ2PS    Y9, Y9
-	VFMADD231PS  Y9, Y8, Y6
-	VPMOVSXBD    60(R10), Y9
-	VCVTDQ2PS    Y9, Y9
-	VFMADD231PS  Y9, Y8, Y7
-	ADDQ         SI, R10
-	ADDQ         $0x04, R9
-	DECQ         R11
-	JNZ          row8
-	MOVQ         AX, R9
-	VMOVUPS      Y0, (R9)
-	VMOVUPS      Y1, 32(R9)
-	VMOVUPS      Y2, 64(R9)
-	VMOVUPS      Y3, 96(R9)
-	VMOVUPS      Y4, 128(R9)
-	VMOVUPS      Y5, 160(R9)
-	VMOVUPS      Y6, 192(R9)
-	VMOVUPS      Y7, 224(R9)
-	ADDQ         $0x00000100, AX
-	ADDQ         $0x40, BX
-	SUBQ         $0x40, CX
-	JMP          strip8
-
-end8:
-strip4:
-	CMPQ    CX, $0x20
-	JL      end4
-	MOVQ    AX, R9
-	VMOVUPS (R9), Y0
-	VMOVUPS 32(R9), Y1
-	VMOVUPS 64(R9), Y2
-	VMOVUPS 96(R9), Y3
-	MOVQ    DX, R9
-	MOVQ    BX, R10
-	MOVQ    DI, R11
-	MOVQ    R8, R12
-
-row4:
-	VBROADCASTSS (R12), Y5
-	ADDQ         SI, R12
-	VBROADCASTSS (R9), Y4
-	VMULPS       Y5, Y4, Y4
-	VPMOVSXBD    4(R10), Y5
-	VCVTDQ2PS    Y5, Y5
-	VFMADD231PS  Y5, Y4, Y0
-	VPMOVSXBD    12(R10), Y5
-	VCVTDQ2PS    Y5, Y5
-	VFMADD231PS  Y5, Y4, Y1
-	VPMOVSXBD    20(R10), Y5
-	VCVTDQ2PS    Y5, Y5
-	VFMADD231PS  Y5, Y4, Y2
-	VPMOVSXBD    28(R10), Y5
-	VCVTDQ2PS    Y5, Y5
-	VFMADD231PS  Y5, Y4, Y3
-	ADDQ         SI, R10
-	ADDQ         $0x04, R9
-	DECQ         R11
-	JNZ          row4
-	MOVQ         AX, R9
-	VMOVUPS      Y0, (R9)
-	VMOVUPS      Y1, 32(R9)
-	VMOVUPS      Y2, 64(R9)
-	VMOVUPS      Y3, 96(R9)
-	ADDQ         $0x00000080, AX
-	ADDQ         $0x20, BX
-	SUBQ         $0x20, CX
-	JMP          strip4
-
-end4:
-strip1:
-	CMPQ    CX, $0x08
-	JL      end1
-	MOVQ    AX, R9
-	VMOVUPS (R9), Y0
-	MOVQ    DX, R9
-	MOVQ    BX, R10
-	MOVQ    DI, R11
-	MOVQ    R8, R12
-
-row1:
-	VBROADCASTSS (R12), Y2
-	ADDQ         SI, R12
-	VBROADCASTSS (R9), Y1
-	VMULPS       Y2, Y1, Y1
-	VPMOVSXBD    4(R10), Y2
-	VCVTDQ2PS    Y2, Y2
-	VFMADD231PS  Y2, Y1, Y0
-	ADDQ         SI, R10
-	ADDQ         $0x04, R9
-	DECQ         R11
-	JNZ          row1
-	MOVQ         AX, R9
-	VMOVUPS      Y0, (R9)
-	ADDQ         $0x20, AX
-	ADDQ         $0x08, BX
-	SUBQ         $0x08, CX
-	JMP          strip1
-
-end1:
-	VZEROUPPER
-	RET
-
-// func axpyI8x2AVX2(dst *float32, cols int, p *float32, ld int, w *byte, stride int, rows int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·axpyI8x2AVX2(SB), NOSPLIT, $0-56
-	MOVQ dst+0(FP), AX
-	MOVQ cols+8(FP), CX
-	MOVQ p+16(FP), DX
-	MOVQ ld+24(FP), BX
-	MOVQ w+32(FP), SI
-	MOVQ stride+40(FP), DI
-	MOVQ rows+48(FP), R8
-	MOVQ SI, R9
+	MOVQ next+56(FP), R9
 	MOVQ CX, R10
 
 strip4:
@@ -1212,32 +877,29 @@ strip4:
 	MOVQ    DX, R11
 	MOVQ    SI, R12
 	MOVQ    R8, R13
-	MOVQ    R9, R14
 
 row4:
-	VBROADCASTSS (R14), Y10
-	ADDQ         DI, R14
 	VBROADCASTSS (R11), Y8
-	VMULPS       Y10, Y8, Y8
 	VBROADCASTSS (R11)(BX*4), Y9
-	VMULPS       Y10, Y9, Y9
-	VPMOVSXBD    4(R12), Y10
-	VCVTDQ2PS    Y10, Y10
+	VPMOVZXWD    (R12), Y10
+	VPSLLD       $0x10, Y10, Y10
 	VFMADD231PS  Y10, Y8, Y0
 	VFMADD231PS  Y10, Y9, Y4
-	VPMOVSXBD    12(R12), Y10
-	VCVTDQ2PS    Y10, Y10
+	VPMOVZXWD    16(R12), Y10
+	VPSLLD       $0x10, Y10, Y10
 	VFMADD231PS  Y10, Y8, Y1
 	VFMADD231PS  Y10, Y9, Y5
-	VPMOVSXBD    20(R12), Y10
-	VCVTDQ2PS    Y10, Y10
+	VPMOVZXWD    32(R12), Y10
+	VPSLLD       $0x10, Y10, Y10
 	VFMADD231PS  Y10, Y8, Y2
 	VFMADD231PS  Y10, Y9, Y6
-	VPMOVSXBD    28(R12), Y10
-	VCVTDQ2PS    Y10, Y10
+	VPMOVZXWD    48(R12), Y10
+	VPSLLD       $0x10, Y10, Y10
 	VFMADD231PS  Y10, Y8, Y3
 	VFMADD231PS  Y10, Y9, Y7
 	ADDQ         DI, R12
+	PREFETCHT0   (R9)
+	ADDQ         $0x00000040, R9
 	ADDQ         $0x04, R11
 	DECQ         R13
 	JNZ          row4
@@ -1251,7 +913,7 @@ row4:
 	VMOVUPS      Y6, 64(R11)(CX*4)
 	VMOVUPS      Y7, 96(R11)(CX*4)
 	ADDQ         $0x00000080, AX
-	ADDQ         $0x20, SI
+	ADDQ         $0x40, SI
 	SUBQ         $0x20, R10
 	JMP          strip4
 
@@ -1259,34 +921,29 @@ end4:
 strip1:
 	CMPQ    R10, $0x08
 	JL      end1
-	MOVQ    AX, R11
-	VMOVUPS (R11), Y0
-	VMOVUPS (R11)(CX*4), Y1
-	MOVQ    DX, R11
-	MOVQ    SI, R12
-	MOVQ    R8, R13
-	MOVQ    R9, R14
+	MOVQ    AX, R9
+	VMOVUPS (R9), Y0
+	VMOVUPS (R9)(CX*4), Y1
+	MOVQ    DX, R9
+	MOVQ    SI, R11
+	MOVQ    R8, R12
 
 row1:
-	VBROADCASTSS (R14), Y4
-	ADDQ         DI, R14
-	VBROADCASTSS (R11), Y2
-	VMULPS       Y4, Y2, Y2
-	VBROADCASTSS (R11)(BX*4), Y3
-	VMULPS       Y4, Y3, Y3
-	VPMOVSXBD    4(R12), Y4
-	VCVTDQ2PS    Y4, Y4
+	VBROADCASTSS (R9), Y2
+	VBROADCASTSS (R9)(BX*4), Y3
+	VPMOVZXWD    (R11), Y4
+	VPSLLD       $0x10, Y4, Y4
 	VFMADD231PS  Y4, Y2, Y0
 	VFMADD231PS  Y4, Y3, Y1
-	ADDQ         DI, R12
-	ADDQ         $0x04, R11
-	DECQ         R13
+	ADDQ         DI, R11
+	ADDQ         $0x04, R9
+	DECQ         R12
 	JNZ          row1
-	MOVQ         AX, R11
-	VMOVUPS      Y0, (R11)
-	VMOVUPS      Y1, (R11)(CX*4)
+	MOVQ         AX, R9
+	VMOVUPS      Y0, (R9)
+	VMOVUPS      Y1, (R9)(CX*4)
 	ADDQ         $0x20, AX
-	ADDQ         $0x08, SI
+	ADDQ         $0x10, SI
 	SUBQ         $0x08, R10
 	JMP          strip1
 
@@ -1294,9 +951,9 @@ end1:
 	VZEROUPPER
 	RET
 
-// func axpyI8x3AVX2(dst *float32, cols int, p *float32, ld int, w *byte, stride int, rows int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·axpyI8x3AVX2(SB), NOSPLIT, $0-56
+// func axpyBF16x3AVX2(dst *float32, cols int, p *float32, ld int, w *byte, stride int, rows int, next *byte)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·axpyBF16x3AVX2(SB), NOSPLIT, $0-64
 	MOVQ dst+0(FP), AX
 	MOVQ cols+8(FP), CX
 	MOVQ p+16(FP), DX
@@ -1304,7 +961,7 @@ TEXT ·axpyI8x3AVX2(SB), NOSPLIT, $0-56
 	MOVQ w+32(FP), SI
 	MOVQ stride+40(FP), DI
 	MOVQ rows+48(FP), R8
-	MOVQ SI, R9
+	MOVQ next+56(FP), R9
 	MOVQ CX, R10
 
 strip4:
@@ -1326,38 +983,34 @@ strip4:
 	MOVQ    DX, R11
 	MOVQ    SI, R12
 	MOVQ    R8, R13
-	MOVQ    R9, R14
 
 row4:
-	VBROADCASTSS (R14), Y15
-	ADDQ         DI, R14
 	VBROADCASTSS (R11), Y12
-	VMULPS       Y15, Y12, Y12
 	VBROADCASTSS (R11)(BX*4), Y13
-	VMULPS       Y15, Y13, Y13
 	VBROADCASTSS (R11)(BX*8), Y14
-	VMULPS       Y15, Y14, Y14
-	VPMOVSXBD    4(R12), Y15
-	VCVTDQ2PS    Y15, Y15
+	VPMOVZXWD    (R12), Y15
+	VPSLLD       $0x10, Y15, Y15
 	VFMADD231PS  Y15, Y12, Y0
 	VFMADD231PS  Y15, Y13, Y4
 	VFMADD231PS  Y15, Y14, Y8
-	VPMOVSXBD    12(R12), Y15
-	VCVTDQ2PS    Y15, Y15
+	VPMOVZXWD    16(R12), Y15
+	VPSLLD       $0x10, Y15, Y15
 	VFMADD231PS  Y15, Y12, Y1
 	VFMADD231PS  Y15, Y13, Y5
 	VFMADD231PS  Y15, Y14, Y9
-	VPMOVSXBD    20(R12), Y15
-	VCVTDQ2PS    Y15, Y15
+	VPMOVZXWD    32(R12), Y15
+	VPSLLD       $0x10, Y15, Y15
 	VFMADD231PS  Y15, Y12, Y2
 	VFMADD231PS  Y15, Y13, Y6
 	VFMADD231PS  Y15, Y14, Y10
-	VPMOVSXBD    28(R12), Y15
-	VCVTDQ2PS    Y15, Y15
+	VPMOVZXWD    48(R12), Y15
+	VPSLLD       $0x10, Y15, Y15
 	VFMADD231PS  Y15, Y12, Y3
 	VFMADD231PS  Y15, Y13, Y7
 	VFMADD231PS  Y15, Y14, Y11
 	ADDQ         DI, R12
+	PREFETCHT0   (R9)
+	ADDQ         $0x00000040, R9
 	ADDQ         $0x04, R11
 	DECQ         R13
 	JNZ          row4
@@ -1375,7 +1028,7 @@ row4:
 	VMOVUPS      Y10, 64(R11)(CX*8)
 	VMOVUPS      Y11, 96(R11)(CX*8)
 	ADDQ         $0x00000080, AX
-	ADDQ         $0x20, SI
+	ADDQ         $0x40, SI
 	SUBQ         $0x20, R10
 	JMP          strip4
 
@@ -1383,23 +1036,422 @@ end4:
 strip1:
 	CMPQ    R10, $0x08
 	JL      end1
-	MOVQ    AX, R11
-	VMOVUPS (R11), Y0
-	VMOVUPS (R11)(CX*4), Y1
-	VMOVUPS (R11)(CX*8), Y2
-	MOVQ    DX, R11
+	MOVQ    AX, R9
+	VMOVUPS (R9), Y0
+	VMOVUPS (R9)(CX*4), Y1
+	VMOVUPS (R9)(CX*8), Y2
+	MOVQ    DX, R9
+	MOVQ    SI, R11
+	MOVQ    R8, R12
+
+row1:
+	VBROADCASTSS (R9), Y3
+	VBROADCASTSS (R9)(BX*4), Y4
+	VBROADCASTSS (R9)(BX*8), Y5
+	VPMOVZXWD    (R11), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VFMADD231PS  Y6, Y3, Y0
+	VFMADD231PS  Y6, Y4, Y1
+	VFMADD231PS  Y6, Y5, Y2
+	ADDQ         DI, R11
+	ADDQ         $0x04, R9
+	DECQ         R12
+	JNZ          row1
+	MOVQ         AX, R9
+	VMOVUPS      Y0, (R9)
+	VMOVUPS      Y1, (R9)(CX*4)
+	VMOVUPS      Y2, (R9)(CX*8)
+	ADDQ         $0x20, AX
+	ADDQ         $0x10, SI
+	SUBQ         $0x08, R10
+	JMP          strip1
+
+end1:
+	VZEROUPPER
+	RET
+
+// func axpyI8x1AVX2(dst *float32, cols int, p *float32, ld int, w *byte, stride int, rows int, next *byte)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·axpyI8x1AVX2(SB), NOSPLIT, $0-64
+	MOVQ dst+0(FP), AX
+	MOVQ cols+8(FP), CX
+	MOVQ p+16(FP), DX
+	MOVQ ld+24(FP), BX
+	MOVQ w+32(FP), BX
+	MOVQ stride+40(FP), SI
+	MOVQ rows+48(FP), DI
+	MOVQ next+56(FP), R8
+	MOVQ BX, R9
+
+strip8:
+	CMPQ    CX, $0x40
+	JL      end8
+	MOVQ    AX, R10
+	VMOVUPS (R10), Y0
+	VMOVUPS 32(R10), Y1
+	VMOVUPS 64(R10), Y2
+	VMOVUPS 96(R10), Y3
+	VMOVUPS 128(R10), Y4
+	VMOVUPS 160(R10), Y5
+	VMOVUPS 192(R10), Y6
+	VMOVUPS 224(R10), Y7
+	MOVQ    DX, R10
+	MOVQ    BX, R11
+	MOVQ    DI, R12
+	MOVQ    R9, R13
+
+row8:
+	VBROADCASTSS (R13), Y9
+	ADDQ         SI, R13
+	VBROADCASTSS (R10), Y8
+	VMULPS       Y9, Y8, Y8
+	VPMOVSXBD    4(R11), Y9
+	VCVTDQ2PS    Y9, Y9
+	VFMADD231PS  Y9, Y8, Y0
+	VPMOVSXBD    12(R11), Y9
+	VCVTDQ2PS    Y9, Y9
+	VFMADD231PS  Y9, Y8, Y1
+	VPMOVSXBD    20(R11), Y9
+	VCVTDQ2PS    Y9, Y9
+	VFMADD231PS  Y9, Y8, Y2
+	VPMOVSXBD    28(R11), Y9
+	VCVTDQ2PS    Y9, Y9
+	VFMADD231PS  Y9, Y8, Y3
+	VPMOVSXBD    36(R11), Y9
+	VCVTDQ2PS    Y9, Y9
+	VFMADD231PS  Y9, Y8, Y4
+	VPMOVSXBD    44(R11), Y9
+	VCVTDQ2PS    Y9, Y9
+	VFMADD231PS  Y9, Y8, Y5
+	VPMOVSXBD    52(R11), Y9
+	VCVTDQ2PS    Y9, Y9
+	VFMADD231PS  Y9, Y8, Y6
+	VPMOVSXBD    60(R11), Y9
+	VCVTDQ2PS    Y9, Y9
+	VFMADD231PS  Y9, Y8, Y7
+	ADDQ         SI, R11
+	PREFETCHT0   (R8)
+	ADDQ         $0x00000040, R8
+	ADDQ         $0x04, R10
+	DECQ         R12
+	JNZ          row8
+	MOVQ         AX, R10
+	VMOVUPS      Y0, (R10)
+	VMOVUPS      Y1, 32(R10)
+	VMOVUPS      Y2, 64(R10)
+	VMOVUPS      Y3, 96(R10)
+	VMOVUPS      Y4, 128(R10)
+	VMOVUPS      Y5, 160(R10)
+	VMOVUPS      Y6, 192(R10)
+	VMOVUPS      Y7, 224(R10)
+	ADDQ         $0x00000100, AX
+	ADDQ         $0x40, BX
+	SUBQ         $0x40, CX
+	JMP          strip8
+
+end8:
+strip4:
+	CMPQ    CX, $0x20
+	JL      end4
+	MOVQ    AX, R10
+	VMOVUPS (R10), Y0
+	VMOVUPS 32(R10), Y1
+	VMOVUPS 64(R10), Y2
+	VMOVUPS 96(R10), Y3
+	MOVQ    DX, R10
+	MOVQ    BX, R11
+	MOVQ    DI, R12
+	MOVQ    R9, R13
+
+row4:
+	VBROADCASTSS (R13), Y5
+	ADDQ         SI, R13
+	VBROADCASTSS (R10), Y4
+	VMULPS       Y5, Y4, Y4
+	VPMOVSXBD    4(R11), Y5
+	VCVTDQ2PS    Y5, Y5
+	VFMADD231PS  Y5, Y4, Y0
+	VPMOVSXBD    12(R11), Y5
+	VCVTDQ2PS    Y5, Y5
+	VFMADD231PS  Y5, Y4, Y1
+	VPMOVSXBD    20(R11), Y5
+	VCVTDQ2PS    Y5, Y5
+	VFMADD231PS  Y5, Y4, Y2
+	VPMOVSXBD    28(R11), Y5
+	VCVTDQ2PS    Y5, Y5
+	VFMADD231PS  Y5, Y4, Y3
+	ADDQ         SI, R11
+	PREFETCHT0   (R8)
+	ADDQ         $0x00000020, R8
+	ADDQ         $0x04, R10
+	DECQ         R12
+	JNZ          row4
+	MOVQ         AX, R10
+	VMOVUPS      Y0, (R10)
+	VMOVUPS      Y1, 32(R10)
+	VMOVUPS      Y2, 64(R10)
+	VMOVUPS      Y3, 96(R10)
+	ADDQ         $0x00000080, AX
+	ADDQ         $0x20, BX
+	SUBQ         $0x20, CX
+	JMP          strip4
+
+end4:
+strip1:
+	CMPQ    CX, $0x08
+	JL      end1
+	MOVQ    AX, R8
+	VMOVUPS (R8), Y0
+	MOVQ    DX, R8
+	MOVQ    BX, R10
+	MOVQ    DI, R11
+	MOVQ    R9, R12
+
+row1:
+	VBROADCASTSS (R12), Y2
+	ADDQ         SI, R12
+	VBROADCASTSS (R8), Y1
+	VMULPS       Y2, Y1, Y1
+	VPMOVSXBD    4(R10), Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD231PS  Y2, Y1, Y0
+	ADDQ         SI, R10
+	ADDQ         $0x04, R8
+	DECQ         R11
+	JNZ          row1
+	MOVQ         AX, R8
+	VMOVUPS      Y0, (R8)
+	ADDQ         $0x20, AX
+	ADDQ         $0x08, BX
+	SUBQ         $0x08, CX
+	JMP          strip1
+
+end1:
+	VZEROUPPER
+	RET
+
+// func axpyI8x2AVX2(dst *float32, cols int, p *float32, ld int, w *byte, stride int, rows int, next *byte)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·axpyI8x2AVX2(SB), NOSPLIT, $0-64
+	MOVQ dst+0(FP), AX
+	MOVQ cols+8(FP), CX
+	MOVQ p+16(FP), DX
+	MOVQ ld+24(FP), BX
+	MOVQ w+32(FP), SI
+	MOVQ stride+40(FP), DI
+	MOVQ rows+48(FP), R8
+	MOVQ next+56(FP), R9
+	MOVQ SI, R10
+	MOVQ CX, R11
+
+strip4:
+	CMPQ    R11, $0x20
+	JL      end4
+	MOVQ    AX, R12
+	VMOVUPS (R12), Y0
+	VMOVUPS 32(R12), Y1
+	VMOVUPS 64(R12), Y2
+	VMOVUPS 96(R12), Y3
+	VMOVUPS (R12)(CX*4), Y4
+	VMOVUPS 32(R12)(CX*4), Y5
+	VMOVUPS 64(R12)(CX*4), Y6
+	VMOVUPS 96(R12)(CX*4), Y7
+	MOVQ    DX, R12
+	MOVQ    SI, R13
+	MOVQ    R8, R14
+	MOVQ    R10, R15
+
+row4:
+	VBROADCASTSS (R15), Y10
+	ADDQ         DI, R15
+	VBROADCASTSS (R12), Y8
+	VMULPS       Y10, Y8, Y8
+	VBROADCASTSS (R12)(BX*4), Y9
+	VMULPS       Y10, Y9, Y9
+	VPMOVSXBD    4(R13), Y10
+	VCVTDQ2PS    Y10, Y10
+	VFMADD231PS  Y10, Y8, Y0
+	VFMADD231PS  Y10, Y9, Y4
+	VPMOVSXBD    12(R13), Y10
+	VCVTDQ2PS    Y10, Y10
+	VFMADD231PS  Y10, Y8, Y1
+	VFMADD231PS  Y10, Y9, Y5
+	VPMOVSXBD    20(R13), Y10
+	VCVTDQ2PS    Y10, Y10
+	VFMADD231PS  Y10, Y8, Y2
+	VFMADD231PS  Y10, Y9, Y6
+	VPMOVSXBD    28(R13), Y10
+	VCVTDQ2PS    Y10, Y10
+	VFMADD231PS  Y10, Y8, Y3
+	VFMADD231PS  Y10, Y9, Y7
+	ADDQ         DI, R13
+	PREFETCHT0   (R9)
+	ADDQ         $0x00000020, R9
+	ADDQ         $0x04, R12
+	DECQ         R14
+	JNZ          row4
+	MOVQ         AX, R12
+	VMOVUPS      Y0, (R12)
+	VMOVUPS      Y1, 32(R12)
+	VMOVUPS      Y2, 64(R12)
+	VMOVUPS      Y3, 96(R12)
+	VMOVUPS      Y4, (R12)(CX*4)
+	VMOVUPS      Y5, 32(R12)(CX*4)
+	VMOVUPS      Y6, 64(R12)(CX*4)
+	VMOVUPS      Y7, 96(R12)(CX*4)
+	ADDQ         $0x00000080, AX
+	ADDQ         $0x20, SI
+	SUBQ         $0x20, R11
+	JMP          strip4
+
+end4:
+strip1:
+	CMPQ    R11, $0x08
+	JL      end1
+	MOVQ    AX, R9
+	VMOVUPS (R9), Y0
+	VMOVUPS (R9)(CX*4), Y1
+	MOVQ    DX, R9
 	MOVQ    SI, R12
 	MOVQ    R8, R13
-	MOVQ    R9, R14
+	MOVQ    R10, R14
+
+row1:
+	VBROADCASTSS (R14), Y4
+	ADDQ         DI, R14
+	VBROADCASTSS (R9), Y2
+	VMULPS       Y4, Y2, Y2
+	VBROADCASTSS (R9)(BX*4), Y3
+	VMULPS       Y4, Y3, Y3
+	VPMOVSXBD    4(R12), Y4
+	VCVTDQ2PS    Y4, Y4
+	VFMADD231PS  Y4, Y2, Y0
+	VFMADD231PS  Y4, Y3, Y1
+	ADDQ         DI, R12
+	ADDQ         $0x04, R9
+	DECQ         R13
+	JNZ          row1
+	MOVQ         AX, R9
+	VMOVUPS      Y0, (R9)
+	VMOVUPS      Y1, (R9)(CX*4)
+	ADDQ         $0x20, AX
+	ADDQ         $0x08, SI
+	SUBQ         $0x08, R11
+	JMP          strip1
+
+end1:
+	VZEROUPPER
+	RET
+
+// func axpyI8x3AVX2(dst *float32, cols int, p *float32, ld int, w *byte, stride int, rows int, next *byte)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·axpyI8x3AVX2(SB), NOSPLIT, $0-64
+	MOVQ dst+0(FP), AX
+	MOVQ cols+8(FP), CX
+	MOVQ p+16(FP), DX
+	MOVQ ld+24(FP), BX
+	MOVQ w+32(FP), SI
+	MOVQ stride+40(FP), DI
+	MOVQ rows+48(FP), R8
+	MOVQ next+56(FP), R9
+	MOVQ SI, R10
+	MOVQ CX, R11
+
+strip4:
+	CMPQ    R11, $0x20
+	JL      end4
+	MOVQ    AX, R12
+	VMOVUPS (R12), Y0
+	VMOVUPS 32(R12), Y1
+	VMOVUPS 64(R12), Y2
+	VMOVUPS 96(R12), Y3
+	VMOVUPS (R12)(CX*4), Y4
+	VMOVUPS 32(R12)(CX*4), Y5
+	VMOVUPS 64(R12)(CX*4), Y6
+	VMOVUPS 96(R12)(CX*4), Y7
+	VMOVUPS (R12)(CX*8), Y8
+	VMOVUPS 32(R12)(CX*8), Y9
+	VMOVUPS 64(R12)(CX*8), Y10
+	VMOVUPS 96(R12)(CX*8), Y11
+	MOVQ    DX, R12
+	MOVQ    SI, R13
+	MOVQ    R8, R14
+	MOVQ    R10, R15
+
+row4:
+	VBROADCASTSS (R15), Y15
+	ADDQ         DI, R15
+	VBROADCASTSS (R12), Y12
+	VMULPS       Y15, Y12, Y12
+	VBROADCASTSS (R12)(BX*4), Y13
+	VMULPS       Y15, Y13, Y13
+	VBROADCASTSS (R12)(BX*8), Y14
+	VMULPS       Y15, Y14, Y14
+	VPMOVSXBD    4(R13), Y15
+	VCVTDQ2PS    Y15, Y15
+	VFMADD231PS  Y15, Y12, Y0
+	VFMADD231PS  Y15, Y13, Y4
+	VFMADD231PS  Y15, Y14, Y8
+	VPMOVSXBD    12(R13), Y15
+	VCVTDQ2PS    Y15, Y15
+	VFMADD231PS  Y15, Y12, Y1
+	VFMADD231PS  Y15, Y13, Y5
+	VFMADD231PS  Y15, Y14, Y9
+	VPMOVSXBD    20(R13), Y15
+	VCVTDQ2PS    Y15, Y15
+	VFMADD231PS  Y15, Y12, Y2
+	VFMADD231PS  Y15, Y13, Y6
+	VFMADD231PS  Y15, Y14, Y10
+	VPMOVSXBD    28(R13), Y15
+	VCVTDQ2PS    Y15, Y15
+	VFMADD231PS  Y15, Y12, Y3
+	VFMADD231PS  Y15, Y13, Y7
+	VFMADD231PS  Y15, Y14, Y11
+	ADDQ         DI, R13
+	PREFETCHT0   (R9)
+	ADDQ         $0x00000020, R9
+	ADDQ         $0x04, R12
+	DECQ         R14
+	JNZ          row4
+	MOVQ         AX, R12
+	VMOVUPS      Y0, (R12)
+	VMOVUPS      Y1, 32(R12)
+	VMOVUPS      Y2, 64(R12)
+	VMOVUPS      Y3, 96(R12)
+	VMOVUPS      Y4, (R12)(CX*4)
+	VMOVUPS      Y5, 32(R12)(CX*4)
+	VMOVUPS      Y6, 64(R12)(CX*4)
+	VMOVUPS      Y7, 96(R12)(CX*4)
+	VMOVUPS      Y8, (R12)(CX*8)
+	VMOVUPS      Y9, 32(R12)(CX*8)
+	VMOVUPS      Y10, 64(R12)(CX*8)
+	VMOVUPS      Y11, 96(R12)(CX*8)
+	ADDQ         $0x00000080, AX
+	ADDQ         $0x20, SI
+	SUBQ         $0x20, R11
+	JMP          strip4
+
+end4:
+strip1:
+	CMPQ    R11, $0x08
+	JL      end1
+	MOVQ    AX, R9
+	VMOVUPS (R9), Y0
+	VMOVUPS (R9)(CX*4), Y1
+	VMOVUPS (R9)(CX*8), Y2
+	MOVQ    DX, R9
+	MOVQ    SI, R12
+	MOVQ    R8, R13
+	MOVQ    R10, R14
 
 row1:
 	VBROADCASTSS (R14), Y6
 	ADDQ         DI, R14
-	VBROADCASTSS (R11), Y3
+	VBROADCASTSS (R9), Y3
 	VMULPS       Y6, Y3, Y3
-	VBROADCASTSS (R11)(BX*4), Y4
+	VBROADCASTSS (R9)(BX*4), Y4
 	VMULPS       Y6, Y4, Y4
-	VBROADCASTSS (R11)(BX*8), Y5
+	VBROADCASTSS (R9)(BX*8), Y5
 	VMULPS       Y6, Y5, Y5
 	VPMOVSXBD    4(R12), Y6
 	VCVTDQ2PS    Y6, Y6
@@ -1407,16 +1459,16 @@ row1:
 	VFMADD231PS  Y6, Y4, Y1
 	VFMADD231PS  Y6, Y5, Y2
 	ADDQ         DI, R12
-	ADDQ         $0x04, R11
+	ADDQ         $0x04, R9
 	DECQ         R13
 	JNZ          row1
-	MOVQ         AX, R11
-	VMOVUPS      Y0, (R11)
-	VMOVUPS      Y1, (R11)(CX*4)
-	VMOVUPS      Y2, (R11)(CX*8)
+	MOVQ         AX, R9
+	VMOVUPS      Y0, (R9)
+	VMOVUPS      Y1, (R9)(CX*4)
+	VMOVUPS      Y2, (R9)(CX*8)
 	ADDQ         $0x20, AX
 	ADDQ         $0x08, SI
-	SUBQ         $0x08, R10
+	SUBQ         $0x08, R11
 	JMP          strip1
 
 end1:

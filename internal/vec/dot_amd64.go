@@ -28,7 +28,15 @@ func tokensOf(lanes, n int) int {
 	return min(3, n)
 }
 
-func dot(f format, dst []float32, ld int, x []float32, n int, w []byte, stride, rows, cols int) {
+// first returns where to fetch from: next, or the rows in hand if there is none.
+func first(next, w []byte) *byte {
+	if len(next) == 0 {
+		next = w
+	}
+	return &next[0]
+}
+
+func dot(f format, dst []float32, ld int, x []float32, n int, w []byte, stride, rows, cols int, next []byte) {
 	lanes := registers(cols)
 	if lanes == 0 || cols == 0 {
 		dotGo(f, dst, ld, x, n, w, stride, rows, cols)
@@ -40,30 +48,32 @@ func dot(f format, dst []float32, ld int, x []float32, n int, w []byte, stride, 
 	}
 	for j := 0; j < rows; j += step {
 		m := min(step, rows-j)
+		ahead := first(next, w[j*stride:])
 		for q := 0; q < n; {
 			t := tokensOf(lanes, n-q)
 			if lanes == 16 {
-				dotTileAVX512(f, t, &dst[q*ld+j], ld, &x[q*cols], cols, &w[j*stride], stride, m)
+				dotTileAVX512(f, t, &dst[q*ld+j], ld, &x[q*cols], cols, &w[j*stride], stride, m, ahead)
 			} else {
-				dotTileAVX2(f, t, &dst[q*ld+j], ld, &x[q*cols], cols, &w[j*stride], stride, m)
+				dotTileAVX2(f, t, &dst[q*ld+j], ld, &x[q*cols], cols, &w[j*stride], stride, m, ahead)
 			}
 			q += t
 		}
 	}
 }
 
-func axpy(f format, dst []float32, p []float32, ld, n int, w []byte, stride, rows, cols int) {
+func axpy(f format, dst []float32, p []float32, ld, n int, w []byte, stride, rows, cols int, next []byte) {
 	lanes := registers(cols)
 	if lanes == 0 {
 		axpyGo(f, dst, p, ld, n, w, stride, rows, cols)
 		return
 	}
+	ahead := first(next, w)
 	for q := 0; q < n; {
 		t := tokensOf(lanes, n-q)
 		if lanes == 16 {
-			axpyTileAVX512(f, t, &dst[q*cols], cols, &p[q*ld], ld, &w[0], stride, rows)
+			axpyTileAVX512(f, t, &dst[q*cols], cols, &p[q*ld], ld, &w[0], stride, rows, ahead)
 		} else {
-			axpyTileAVX2(f, t, &dst[q*cols], cols, &p[q*ld], ld, &w[0], stride, rows)
+			axpyTileAVX2(f, t, &dst[q*cols], cols, &p[q*ld], ld, &w[0], stride, rows, ahead)
 		}
 		q += t
 	}

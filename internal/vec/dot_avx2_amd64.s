@@ -4,15 +4,16 @@
 
 #include "textflag.h"
 
-// func dotF32x1AVX2(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int)
+// func dotF32x1AVX2(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int, next *byte)
 // Requires: AVX, FMA3, MMX+
-TEXT ·dotF32x1AVX2(SB), NOSPLIT, $0-56
+TEXT ·dotF32x1AVX2(SB), NOSPLIT, $0-64
 	MOVQ   dst+0(FP), AX
 	MOVQ   ld+8(FP), CX
 	MOVQ   x+16(FP), CX
 	MOVQ   cols+24(FP), DX
 	MOVQ   w+32(FP), BX
 	MOVQ   stride+40(FP), SI
+	MOVQ   next+56(FP), DI
 	IMUL3Q $0x00000003, SI, DI
 	MOVQ   rows+48(FP), R8
 
@@ -178,20 +179,21 @@ end1:
 	VZEROUPPER
 	RET
 
-// func dotF32x2AVX2(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int)
-// Requires: AVX, FMA3
-TEXT ·dotF32x2AVX2(SB), NOSPLIT, $0-56
+// func dotF32x2AVX2(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int, next *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·dotF32x2AVX2(SB), NOSPLIT, $0-64
 	MOVQ   dst+0(FP), AX
 	MOVQ   ld+8(FP), CX
 	MOVQ   x+16(FP), DX
 	MOVQ   cols+24(FP), BX
 	MOVQ   w+32(FP), SI
 	MOVQ   stride+40(FP), DI
-	IMUL3Q $0x00000003, DI, R8
-	MOVQ   rows+48(FP), R9
+	MOVQ   next+56(FP), R8
+	IMUL3Q $0x00000003, DI, R9
+	MOVQ   rows+48(FP), R10
 
 rows4:
-	CMPQ   R9, $0x04
+	CMPQ   R10, $0x04
 	JL     end4
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -201,108 +203,113 @@ rows4:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
-	MOVQ   SI, R10
-	MOVQ   DX, R11
-	MOVQ   BX, R12
-	SUBQ   $0x10, R12
+	MOVQ   SI, R11
+	MOVQ   DX, R12
+	MOVQ   BX, R13
+	SUBQ   $0x10, R13
 	JL     last4
 
 cols4:
-	VMOVUPS     (R11), Y8
-	VMOVUPS     (R11)(BX*4), Y9
-	VMOVUPS     (R10), Y10
+	PREFETCHT0  (R8)
+	PREFETCHT0  64(R8)
+	PREFETCHT0  128(R8)
+	PREFETCHT0  192(R8)
+	ADDQ        $0x00000100, R8
+	VMOVUPS     (R12), Y8
+	VMOVUPS     (R12)(BX*4), Y9
+	VMOVUPS     (R11), Y10
 	VFMADD231PS Y10, Y8, Y0
 	VFMADD231PS Y10, Y9, Y4
-	VMOVUPS     (R10)(DI*1), Y10
+	VMOVUPS     (R11)(DI*1), Y10
 	VFMADD231PS Y10, Y8, Y1
 	VFMADD231PS Y10, Y9, Y5
-	VMOVUPS     (R10)(DI*2), Y10
+	VMOVUPS     (R11)(DI*2), Y10
 	VFMADD231PS Y10, Y8, Y2
 	VFMADD231PS Y10, Y9, Y6
-	VMOVUPS     (R10)(R8*1), Y10
+	VMOVUPS     (R11)(R9*1), Y10
 	VFMADD231PS Y10, Y8, Y3
 	VFMADD231PS Y10, Y9, Y7
-	VMOVUPS     32(R11), Y8
-	VMOVUPS     32(R11)(BX*4), Y9
-	VMOVUPS     32(R10), Y10
+	VMOVUPS     32(R12), Y8
+	VMOVUPS     32(R12)(BX*4), Y9
+	VMOVUPS     32(R11), Y10
 	VFMADD231PS Y10, Y8, Y0
 	VFMADD231PS Y10, Y9, Y4
-	VMOVUPS     32(R10)(DI*1), Y10
+	VMOVUPS     32(R11)(DI*1), Y10
 	VFMADD231PS Y10, Y8, Y1
 	VFMADD231PS Y10, Y9, Y5
-	VMOVUPS     32(R10)(DI*2), Y10
+	VMOVUPS     32(R11)(DI*2), Y10
 	VFMADD231PS Y10, Y8, Y2
 	VFMADD231PS Y10, Y9, Y6
-	VMOVUPS     32(R10)(R8*1), Y10
+	VMOVUPS     32(R11)(R9*1), Y10
 	VFMADD231PS Y10, Y8, Y3
 	VFMADD231PS Y10, Y9, Y7
+	ADDQ        $0x40, R12
 	ADDQ        $0x40, R11
-	ADDQ        $0x40, R10
-	SUBQ        $0x10, R12
+	SUBQ        $0x10, R13
 	JGE         cols4
 
 last4:
-	ADDQ        $0x10, R12
+	ADDQ        $0x10, R13
 	JZ          sum4
-	VMOVUPS     (R11), Y8
-	VMOVUPS     (R11)(BX*4), Y9
-	VMOVUPS     (R10), Y10
+	VMOVUPS     (R12), Y8
+	VMOVUPS     (R12)(BX*4), Y9
+	VMOVUPS     (R11), Y10
 	VFMADD231PS Y10, Y8, Y0
 	VFMADD231PS Y10, Y9, Y4
-	VMOVUPS     (R10)(DI*1), Y10
+	VMOVUPS     (R11)(DI*1), Y10
 	VFMADD231PS Y10, Y8, Y1
 	VFMADD231PS Y10, Y9, Y5
-	VMOVUPS     (R10)(DI*2), Y10
+	VMOVUPS     (R11)(DI*2), Y10
 	VFMADD231PS Y10, Y8, Y2
 	VFMADD231PS Y10, Y9, Y6
-	VMOVUPS     (R10)(R8*1), Y10
+	VMOVUPS     (R11)(R9*1), Y10
 	VFMADD231PS Y10, Y8, Y3
 	VFMADD231PS Y10, Y9, Y7
 
 sum4:
-	MOVQ         AX, R10
-	MOVQ         SI, R11
+	MOVQ         AX, R11
+	MOVQ         SI, R12
 	VHADDPS      Y1, Y0, Y0
 	VHADDPS      Y3, Y2, Y1
 	VHADDPS      Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
-	VMOVUPS      X0, (R10)
+	VMOVUPS      X0, (R11)
 	VHADDPS      Y5, Y4, Y0
 	VHADDPS      Y7, Y6, Y1
 	VHADDPS      Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
-	VMOVUPS      X0, (R10)(CX*4)
+	VMOVUPS      X0, (R11)(CX*4)
 	ADDQ         $0x10, AX
 	LEAQ         (SI)(DI*4), SI
-	SUBQ         $0x04, R9
+	SUBQ         $0x04, R10
 	JMP          rows4
 
 end4:
 rows1:
-	CMPQ   R9, $0x01
+	CMPQ   R10, $0x01
 	JL     end1
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	MOVQ   SI, R8
-	MOVQ   DX, R10
+	MOVQ   DX, R9
 	MOVQ   BX, R11
 	SUBQ   $0x10, R11
 	JL     last1
 
 cols1:
-	VMOVUPS     (R10), Y2
-	VMOVUPS     (R10)(BX*4), Y3
+	VMOVUPS     (R9), Y2
+	VMOVUPS     (R9)(BX*4), Y3
 	VMOVUPS     (R8), Y4
 	VFMADD231PS Y4, Y2, Y0
 	VFMADD231PS Y4, Y3, Y1
-	VMOVUPS     32(R10), Y2
-	VMOVUPS     32(R10)(BX*4), Y3
+	VMOVUPS     32(R9), Y2
+	VMOVUPS     32(R9)(BX*4), Y3
 	VMOVUPS     32(R8), Y4
 	VFMADD231PS Y4, Y2, Y0
 	VFMADD231PS Y4, Y3, Y1
-	ADDQ        $0x40, R10
+	ADDQ        $0x40, R9
 	ADDQ        $0x40, R8
 	SUBQ        $0x10, R11
 	JGE         cols1
@@ -310,15 +317,15 @@ cols1:
 last1:
 	ADDQ        $0x10, R11
 	JZ          sum1
-	VMOVUPS     (R10), Y2
-	VMOVUPS     (R10)(BX*4), Y3
+	VMOVUPS     (R9), Y2
+	VMOVUPS     (R9)(BX*4), Y3
 	VMOVUPS     (R8), Y4
 	VFMADD231PS Y4, Y2, Y0
 	VFMADD231PS Y4, Y3, Y1
 
 sum1:
 	MOVQ         AX, R8
-	MOVQ         SI, R10
+	MOVQ         SI, R9
 	VHADDPS      Y0, Y0, Y2
 	VHADDPS      Y0, Y0, Y0
 	VHADDPS      Y0, Y2, Y0
@@ -333,27 +340,28 @@ sum1:
 	VMOVSS       X0, (R8)(CX*4)
 	ADDQ         $0x04, AX
 	ADDQ         DI, SI
-	SUBQ         $0x01, R9
+	SUBQ         $0x01, R10
 	JMP          rows1
 
 end1:
 	VZEROUPPER
 	RET
 
-// func dotF32x3AVX2(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int)
-// Requires: AVX, FMA3
-TEXT ·dotF32x3AVX2(SB), NOSPLIT, $0-56
+// func dotF32x3AVX2(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int, next *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·dotF32x3AVX2(SB), NOSPLIT, $0-64
 	MOVQ   dst+0(FP), AX
 	MOVQ   ld+8(FP), CX
 	MOVQ   x+16(FP), DX
 	MOVQ   cols+24(FP), BX
 	MOVQ   w+32(FP), SI
 	MOVQ   stride+40(FP), DI
-	IMUL3Q $0x00000003, DI, R8
-	MOVQ   rows+48(FP), R9
+	MOVQ   next+56(FP), R8
+	IMUL3Q $0x00000003, DI, R9
+	MOVQ   rows+48(FP), R10
 
 rows4:
-	CMPQ   R9, $0x04
+	CMPQ   R10, $0x04
 	JL     end4
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -367,134 +375,139 @@ rows4:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
-	MOVQ   SI, R10
-	MOVQ   DX, R11
-	MOVQ   BX, R12
-	SUBQ   $0x10, R12
+	MOVQ   SI, R11
+	MOVQ   DX, R12
+	MOVQ   BX, R13
+	SUBQ   $0x10, R13
 	JL     last4
 
 cols4:
-	VMOVUPS     (R11), Y12
-	VMOVUPS     (R11)(BX*4), Y13
-	VMOVUPS     (R11)(BX*8), Y14
-	VMOVUPS     (R10), Y15
+	PREFETCHT0  (R8)
+	PREFETCHT0  64(R8)
+	PREFETCHT0  128(R8)
+	PREFETCHT0  192(R8)
+	ADDQ        $0x00000100, R8
+	VMOVUPS     (R12), Y12
+	VMOVUPS     (R12)(BX*4), Y13
+	VMOVUPS     (R12)(BX*8), Y14
+	VMOVUPS     (R11), Y15
 	VFMADD231PS Y15, Y12, Y0
 	VFMADD231PS Y15, Y13, Y4
 	VFMADD231PS Y15, Y14, Y8
-	VMOVUPS     (R10)(DI*1), Y15
+	VMOVUPS     (R11)(DI*1), Y15
 	VFMADD231PS Y15, Y12, Y1
 	VFMADD231PS Y15, Y13, Y5
 	VFMADD231PS Y15, Y14, Y9
-	VMOVUPS     (R10)(DI*2), Y15
+	VMOVUPS     (R11)(DI*2), Y15
 	VFMADD231PS Y15, Y12, Y2
 	VFMADD231PS Y15, Y13, Y6
 	VFMADD231PS Y15, Y14, Y10
-	VMOVUPS     (R10)(R8*1), Y15
+	VMOVUPS     (R11)(R9*1), Y15
 	VFMADD231PS Y15, Y12, Y3
 	VFMADD231PS Y15, Y13, Y7
 	VFMADD231PS Y15, Y14, Y11
-	VMOVUPS     32(R11), Y12
-	VMOVUPS     32(R11)(BX*4), Y13
-	VMOVUPS     32(R11)(BX*8), Y14
-	VMOVUPS     32(R10), Y15
+	VMOVUPS     32(R12), Y12
+	VMOVUPS     32(R12)(BX*4), Y13
+	VMOVUPS     32(R12)(BX*8), Y14
+	VMOVUPS     32(R11), Y15
 	VFMADD231PS Y15, Y12, Y0
 	VFMADD231PS Y15, Y13, Y4
 	VFMADD231PS Y15, Y14, Y8
-	VMOVUPS     32(R10)(DI*1), Y15
+	VMOVUPS     32(R11)(DI*1), Y15
 	VFMADD231PS Y15, Y12, Y1
 	VFMADD231PS Y15, Y13, Y5
 	VFMADD231PS Y15, Y14, Y9
-	VMOVUPS     32(R10)(DI*2), Y15
+	VMOVUPS     32(R11)(DI*2), Y15
 	VFMADD231PS Y15, Y12, Y2
 	VFMADD231PS Y15, Y13, Y6
 	VFMADD231PS Y15, Y14, Y10
-	VMOVUPS     32(R10)(R8*1), Y15
+	VMOVUPS     32(R11)(R9*1), Y15
 	VFMADD231PS Y15, Y12, Y3
 	VFMADD231PS Y15, Y13, Y7
 	VFMADD231PS Y15, Y14, Y11
+	ADDQ        $0x40, R12
 	ADDQ        $0x40, R11
-	ADDQ        $0x40, R10
-	SUBQ        $0x10, R12
+	SUBQ        $0x10, R13
 	JGE         cols4
 
 last4:
-	ADDQ        $0x10, R12
+	ADDQ        $0x10, R13
 	JZ          sum4
-	VMOVUPS     (R11), Y12
-	VMOVUPS     (R11)(BX*4), Y13
-	VMOVUPS     (R11)(BX*8), Y14
-	VMOVUPS     (R10), Y15
+	VMOVUPS     (R12), Y12
+	VMOVUPS     (R12)(BX*4), Y13
+	VMOVUPS     (R12)(BX*8), Y14
+	VMOVUPS     (R11), Y15
 	VFMADD231PS Y15, Y12, Y0
 	VFMADD231PS Y15, Y13, Y4
 	VFMADD231PS Y15, Y14, Y8
-	VMOVUPS     (R10)(DI*1), Y15
+	VMOVUPS     (R11)(DI*1), Y15
 	VFMADD231PS Y15, Y12, Y1
 	VFMADD231PS Y15, Y13, Y5
 	VFMADD231PS Y15, Y14, Y9
-	VMOVUPS     (R10)(DI*2), Y15
+	VMOVUPS     (R11)(DI*2), Y15
 	VFMADD231PS Y15, Y12, Y2
 	VFMADD231PS Y15, Y13, Y6
 	VFMADD231PS Y15, Y14, Y10
-	VMOVUPS     (R10)(R8*1), Y15
+	VMOVUPS     (R11)(R9*1), Y15
 	VFMADD231PS Y15, Y12, Y3
 	VFMADD231PS Y15, Y13, Y7
 	VFMADD231PS Y15, Y14, Y11
 
 sum4:
-	MOVQ         AX, R10
-	MOVQ         SI, R11
+	MOVQ         AX, R11
+	MOVQ         SI, R12
 	VHADDPS      Y1, Y0, Y0
 	VHADDPS      Y3, Y2, Y1
 	VHADDPS      Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
-	VMOVUPS      X0, (R10)
+	VMOVUPS      X0, (R11)
 	VHADDPS      Y5, Y4, Y0
 	VHADDPS      Y7, Y6, Y1
 	VHADDPS      Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
-	VMOVUPS      X0, (R10)(CX*4)
+	VMOVUPS      X0, (R11)(CX*4)
 	VHADDPS      Y9, Y8, Y0
 	VHADDPS      Y11, Y10, Y1
 	VHADDPS      Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
-	VMOVUPS      X0, (R10)(CX*8)
+	VMOVUPS      X0, (R11)(CX*8)
 	ADDQ         $0x10, AX
 	LEAQ         (SI)(DI*4), SI
-	SUBQ         $0x04, R9
+	SUBQ         $0x04, R10
 	JMP          rows4
 
 end4:
 rows1:
-	CMPQ   R9, $0x01
+	CMPQ   R10, $0x01
 	JL     end1
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	MOVQ   SI, R8
-	MOVQ   DX, R10
+	MOVQ   DX, R9
 	MOVQ   BX, R11
 	SUBQ   $0x10, R11
 	JL     last1
 
 cols1:
-	VMOVUPS     (R10), Y3
-	VMOVUPS     (R10)(BX*4), Y4
-	VMOVUPS     (R10)(BX*8), Y5
+	VMOVUPS     (R9), Y3
+	VMOVUPS     (R9)(BX*4), Y4
+	VMOVUPS     (R9)(BX*8), Y5
 	VMOVUPS     (R8), Y6
 	VFMADD231PS Y6, Y3, Y0
 	VFMADD231PS Y6, Y4, Y1
 	VFMADD231PS Y6, Y5, Y2
-	VMOVUPS     32(R10), Y3
-	VMOVUPS     32(R10)(BX*4), Y4
-	VMOVUPS     32(R10)(BX*8), Y5
+	VMOVUPS     32(R9), Y3
+	VMOVUPS     32(R9)(BX*4), Y4
+	VMOVUPS     32(R9)(BX*8), Y5
 	VMOVUPS     32(R8), Y6
 	VFMADD231PS Y6, Y3, Y0
 	VFMADD231PS Y6, Y4, Y1
 	VFMADD231PS Y6, Y5, Y2
-	ADDQ        $0x40, R10
+	ADDQ        $0x40, R9
 	ADDQ        $0x40, R8
 	SUBQ        $0x10, R11
 	JGE         cols1
@@ -502,9 +515,9 @@ cols1:
 last1:
 	ADDQ        $0x10, R11
 	JZ          sum1
-	VMOVUPS     (R10), Y3
-	VMOVUPS     (R10)(BX*4), Y4
-	VMOVUPS     (R10)(BX*8), Y5
+	VMOVUPS     (R9), Y3
+	VMOVUPS     (R9)(BX*4), Y4
+	VMOVUPS     (R9)(BX*8), Y5
 	VMOVUPS     (R8), Y6
 	VFMADD231PS Y6, Y3, Y0
 	VFMADD231PS Y6, Y4, Y1
@@ -512,7 +525,7 @@ last1:
 
 sum1:
 	MOVQ         AX, R8
-	MOVQ         SI, R10
+	MOVQ         SI, R9
 	VHADDPS      Y0, Y0, Y3
 	VHADDPS      Y0, Y0, Y0
 	VHADDPS      Y0, Y3, Y0
@@ -533,22 +546,23 @@ sum1:
 	VMOVSS       X0, (R8)(CX*8)
 	ADDQ         $0x04, AX
 	ADDQ         DI, SI
-	SUBQ         $0x01, R9
+	SUBQ         $0x01, R10
 	JMP          rows1
 
 end1:
 	VZEROUPPER
 	RET
 
-// func dotF16x1AVX2(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int)
+// func dotF16x1AVX2(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int, next *byte)
 // Requires: AVX, F16C, FMA3, MMX+
-TEXT ·dotF16x1AVX2(SB), NOSPLIT, $0-56
+TEXT ·dotF16x1AVX2(SB), NOSPLIT, $0-64
 	MOVQ   dst+0(FP), AX
 	MOVQ   ld+8(FP), CX
 	MOVQ   x+16(FP), CX
 	MOVQ   cols+24(FP), DX
 	MOVQ   w+32(FP), BX
 	MOVQ   stride+40(FP), SI
+	MOVQ   next+56(FP), DI
 	IMUL3Q $0x00000003, SI, DI
 	MOVQ   rows+48(FP), R8
 
@@ -710,20 +724,21 @@ end1:
 	VZEROUPPER
 	RET
 
-// func dotF16x2AVX2(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int)
-// Requires: AVX, F16C, FMA3
-TEXT ·dotF16x2AVX2(SB), NOSPLIT, $0-56
+// func dotF16x2AVX2(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int, next *byte)
+// Requires: AVX, F16C, FMA3, MMX+
+TEXT ·dotF16x2AVX2(SB), NOSPLIT, $0-64
 	MOVQ   dst+0(FP), AX
 	MOVQ   ld+8(FP), CX
 	MOVQ   x+16(FP), DX
 	MOVQ   cols+24(FP), BX
 	MOVQ   w+32(FP), SI
 	MOVQ   stride+40(FP), DI
-	IMUL3Q $0x00000003, DI, R8
-	MOVQ   rows+48(FP), R9
+	MOVQ   next+56(FP), R8
+	IMUL3Q $0x00000003, DI, R9
+	MOVQ   rows+48(FP), R10
 
 rows4:
-	CMPQ   R9, $0x04
+	CMPQ   R10, $0x04
 	JL     end4
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -733,108 +748,111 @@ rows4:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
-	MOVQ   SI, R10
-	MOVQ   DX, R11
-	MOVQ   BX, R12
-	SUBQ   $0x10, R12
+	MOVQ   SI, R11
+	MOVQ   DX, R12
+	MOVQ   BX, R13
+	SUBQ   $0x10, R13
 	JL     last4
 
 cols4:
-	VMOVUPS     (R11), Y8
-	VMOVUPS     (R11)(BX*4), Y9
-	VCVTPH2PS   (R10), Y10
+	PREFETCHT0  (R8)
+	PREFETCHT0  64(R8)
+	ADDQ        $0x00000080, R8
+	VMOVUPS     (R12), Y8
+	VMOVUPS     (R12)(BX*4), Y9
+	VCVTPH2PS   (R11), Y10
 	VFMADD231PS Y10, Y8, Y0
 	VFMADD231PS Y10, Y9, Y4
-	VCVTPH2PS   (R10)(DI*1), Y10
+	VCVTPH2PS   (R11)(DI*1), Y10
 	VFMADD231PS Y10, Y8, Y1
 	VFMADD231PS Y10, Y9, Y5
-	VCVTPH2PS   (R10)(DI*2), Y10
+	VCVTPH2PS   (R11)(DI*2), Y10
 	VFMADD231PS Y10, Y8, Y2
 	VFMADD231PS Y10, Y9, Y6
-	VCVTPH2PS   (R10)(R8*1), Y10
+	VCVTPH2PS   (R11)(R9*1), Y10
 	VFMADD231PS Y10, Y8, Y3
 	VFMADD231PS Y10, Y9, Y7
-	VMOVUPS     32(R11), Y8
-	VMOVUPS     32(R11)(BX*4), Y9
-	VCVTPH2PS   16(R10), Y10
+	VMOVUPS     32(R12), Y8
+	VMOVUPS     32(R12)(BX*4), Y9
+	VCVTPH2PS   16(R11), Y10
 	VFMADD231PS Y10, Y8, Y0
 	VFMADD231PS Y10, Y9, Y4
-	VCVTPH2PS   16(R10)(DI*1), Y10
+	VCVTPH2PS   16(R11)(DI*1), Y10
 	VFMADD231PS Y10, Y8, Y1
 	VFMADD231PS Y10, Y9, Y5
-	VCVTPH2PS   16(R10)(DI*2), Y10
+	VCVTPH2PS   16(R11)(DI*2), Y10
 	VFMADD231PS Y10, Y8, Y2
 	VFMADD231PS Y10, Y9, Y6
-	VCVTPH2PS   16(R10)(R8*1), Y10
+	VCVTPH2PS   16(R11)(R9*1), Y10
 	VFMADD231PS Y10, Y8, Y3
 	VFMADD231PS Y10, Y9, Y7
-	ADDQ        $0x40, R11
-	ADDQ        $0x20, R10
-	SUBQ        $0x10, R12
+	ADDQ        $0x40, R12
+	ADDQ        $0x20, R11
+	SUBQ        $0x10, R13
 	JGE         cols4
 
 last4:
-	ADDQ        $0x10, R12
+	ADDQ        $0x10, R13
 	JZ          sum4
-	VMOVUPS     (R11), Y8
-	VMOVUPS     (R11)(BX*4), Y9
-	VCVTPH2PS   (R10), Y10
+	VMOVUPS     (R12), Y8
+	VMOVUPS     (R12)(BX*4), Y9
+	VCVTPH2PS   (R11), Y10
 	VFMADD231PS Y10, Y8, Y0
 	VFMADD231PS Y10, Y9, Y4
-	VCVTPH2PS   (R10)(DI*1), Y10
+	VCVTPH2PS   (R11)(DI*1), Y10
 	VFMADD231PS Y10, Y8, Y1
 	VFMADD231PS Y10, Y9, Y5
-	VCVTPH2PS   (R10)(DI*2), Y10
+	VCVTPH2PS   (R11)(DI*2), Y10
 	VFMADD231PS Y10, Y8, Y2
 	VFMADD231PS Y10, Y9, Y6
-	VCVTPH2PS   (R10)(R8*1), Y10
+	VCVTPH2PS   (R11)(R9*1), Y10
 	VFMADD231PS Y10, Y8, Y3
 	VFMADD231PS Y10, Y9, Y7
 
 sum4:
-	MOVQ         AX, R10
-	MOVQ         SI, R11
+	MOVQ         AX, R11
+	MOVQ         SI, R12
 	VHADDPS      Y1, Y0, Y0
 	VHADDPS      Y3, Y2, Y1
 	VHADDPS      Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
-	VMOVUPS      X0, (R10)
+	VMOVUPS      X0, (R11)
 	VHADDPS      Y5, Y4, Y0
 	VHADDPS      Y7, Y6, Y1
 	VHADDPS      Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
-	VMOVUPS      X0, (R10)(CX*4)
+	VMOVUPS      X0, (R11)(CX*4)
 	ADDQ         $0x10, AX
 	LEAQ         (SI)(DI*4), SI
-	SUBQ         $0x04, R9
+	SUBQ         $0x04, R10
 	JMP          rows4
 
 end4:
 rows1:
-	CMPQ   R9, $0x01
+	CMPQ   R10, $0x01
 	JL     end1
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	MOVQ   SI, R8
-	MOVQ   DX, R10
+	MOVQ   DX, R9
 	MOVQ   BX, R11
 	SUBQ   $0x10, R11
 	JL     last1
 
 cols1:
-	VMOVUPS     (R10), Y2
-	VMOVUPS     (R10)(BX*4), Y3
+	VMOVUPS     (R9), Y2
+	VMOVUPS     (R9)(BX*4), Y3
 	VCVTPH2PS   (R8), Y4
 	VFMADD231PS Y4, Y2, Y0
 	VFMADD231PS Y4, Y3, Y1
-	VMOVUPS     32(R10), Y2
-	VMOVUPS     32(R10)(BX*4), Y3
+	VMOVUPS     32(R9), Y2
+	VMOVUPS     32(R9)(BX*4), Y3
 	VCVTPH2PS   16(R8), Y4
 	VFMADD231PS Y4, Y2, Y0
 	VFMADD231PS Y4, Y3, Y1
-	ADDQ        $0x40, R10
+	ADDQ        $0x40, R9
 	ADDQ        $0x20, R8
 	SUBQ        $0x10, R11
 	JGE         cols1
@@ -842,15 +860,15 @@ cols1:
 last1:
 	ADDQ        $0x10, R11
 	JZ          sum1
-	VMOVUPS     (R10), Y2
-	VMOVUPS     (R10)(BX*4), Y3
+	VMOVUPS     (R9), Y2
+	VMOVUPS     (R9)(BX*4), Y3
 	VCVTPH2PS   (R8), Y4
 	VFMADD231PS Y4, Y2, Y0
 	VFMADD231PS Y4, Y3, Y1
 
 sum1:
 	MOVQ         AX, R8
-	MOVQ         SI, R10
+	MOVQ         SI, R9
 	VHADDPS      Y0, Y0, Y2
 	VHADDPS      Y0, Y0, Y0
 	VHADDPS      Y0, Y2, Y0
@@ -865,27 +883,28 @@ sum1:
 	VMOVSS       X0, (R8)(CX*4)
 	ADDQ         $0x04, AX
 	ADDQ         DI, SI
-	SUBQ         $0x01, R9
+	SUBQ         $0x01, R10
 	JMP          rows1
 
 end1:
 	VZEROUPPER
 	RET
 
-// func dotF16x3AVX2(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int)
-// Requires: AVX, F16C, FMA3
-TEXT ·dotF16x3AVX2(SB), NOSPLIT, $0-56
+// func dotF16x3AVX2(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int, next *byte)
+// Requires: AVX, F16C, FMA3, MMX+
+TEXT ·dotF16x3AVX2(SB), NOSPLIT, $0-64
 	MOVQ   dst+0(FP), AX
 	MOVQ   ld+8(FP), CX
 	MOVQ   x+16(FP), DX
 	MOVQ   cols+24(FP), BX
 	MOVQ   w+32(FP), SI
 	MOVQ   stride+40(FP), DI
-	IMUL3Q $0x00000003, DI, R8
-	MOVQ   rows+48(FP), R9
+	MOVQ   next+56(FP), R8
+	IMUL3Q $0x00000003, DI, R9
+	MOVQ   rows+48(FP), R10
 
 rows4:
-	CMPQ   R9, $0x04
+	CMPQ   R10, $0x04
 	JL     end4
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -899,134 +918,137 @@ rows4:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
-	MOVQ   SI, R10
-	MOVQ   DX, R11
-	MOVQ   BX, R12
-	SUBQ   $0x10, R12
+	MOVQ   SI, R11
+	MOVQ   DX, R12
+	MOVQ   BX, R13
+	SUBQ   $0x10, R13
 	JL     last4
 
 cols4:
-	VMOVUPS     (R11), Y12
-	VMOVUPS     (R11)(BX*4), Y13
-	VMOVUPS     (R11)(BX*8), Y14
-	VCVTPH2PS   (R10), Y15
+	PREFETCHT0  (R8)
+	PREFETCHT0  64(R8)
+	ADDQ        $0x00000080, R8
+	VMOVUPS     (R12), Y12
+	VMOVUPS     (R12)(BX*4), Y13
+	VMOVUPS     (R12)(BX*8), Y14
+	VCVTPH2PS   (R11), Y15
 	VFMADD231PS Y15, Y12, Y0
 	VFMADD231PS Y15, Y13, Y4
 	VFMADD231PS Y15, Y14, Y8
-	VCVTPH2PS   (R10)(DI*1), Y15
+	VCVTPH2PS   (R11)(DI*1), Y15
 	VFMADD231PS Y15, Y12, Y1
 	VFMADD231PS Y15, Y13, Y5
 	VFMADD231PS Y15, Y14, Y9
-	VCVTPH2PS   (R10)(DI*2), Y15
+	VCVTPH2PS   (R11)(DI*2), Y15
 	VFMADD231PS Y15, Y12, Y2
 	VFMADD231PS Y15, Y13, Y6
 	VFMADD231PS Y15, Y14, Y10
-	VCVTPH2PS   (R10)(R8*1), Y15
+	VCVTPH2PS   (R11)(R9*1), Y15
 	VFMADD231PS Y15, Y12, Y3
 	VFMADD231PS Y15, Y13, Y7
 	VFMADD231PS Y15, Y14, Y11
-	VMOVUPS     32(R11), Y12
-	VMOVUPS     32(R11)(BX*4), Y13
-	VMOVUPS     32(R11)(BX*8), Y14
-	VCVTPH2PS   16(R10), Y15
+	VMOVUPS     32(R12), Y12
+	VMOVUPS     32(R12)(BX*4), Y13
+	VMOVUPS     32(R12)(BX*8), Y14
+	VCVTPH2PS   16(R11), Y15
 	VFMADD231PS Y15, Y12, Y0
 	VFMADD231PS Y15, Y13, Y4
 	VFMADD231PS Y15, Y14, Y8
-	VCVTPH2PS   16(R10)(DI*1), Y15
+	VCVTPH2PS   16(R11)(DI*1), Y15
 	VFMADD231PS Y15, Y12, Y1
 	VFMADD231PS Y15, Y13, Y5
 	VFMADD231PS Y15, Y14, Y9
-	VCVTPH2PS   16(R10)(DI*2), Y15
+	VCVTPH2PS   16(R11)(DI*2), Y15
 	VFMADD231PS Y15, Y12, Y2
 	VFMADD231PS Y15, Y13, Y6
 	VFMADD231PS Y15, Y14, Y10
-	VCVTPH2PS   16(R10)(R8*1), Y15
+	VCVTPH2PS   16(R11)(R9*1), Y15
 	VFMADD231PS Y15, Y12, Y3
 	VFMADD231PS Y15, Y13, Y7
 	VFMADD231PS Y15, Y14, Y11
-	ADDQ        $0x40, R11
-	ADDQ        $0x20, R10
-	SUBQ        $0x10, R12
+	ADDQ        $0x40, R12
+	ADDQ        $0x20, R11
+	SUBQ        $0x10, R13
 	JGE         cols4
 
 last4:
-	ADDQ        $0x10, R12
+	ADDQ        $0x10, R13
 	JZ          sum4
-	VMOVUPS     (R11), Y12
-	VMOVUPS     (R11)(BX*4), Y13
-	VMOVUPS     (R11)(BX*8), Y14
-	VCVTPH2PS   (R10), Y15
+	VMOVUPS     (R12), Y12
+	VMOVUPS     (R12)(BX*4), Y13
+	VMOVUPS     (R12)(BX*8), Y14
+	VCVTPH2PS   (R11), Y15
 	VFMADD231PS Y15, Y12, Y0
 	VFMADD231PS Y15, Y13, Y4
 	VFMADD231PS Y15, Y14, Y8
-	VCVTPH2PS   (R10)(DI*1), Y15
+	VCVTPH2PS   (R11)(DI*1), Y15
 	VFMADD231PS Y15, Y12, Y1
 	VFMADD231PS Y15, Y13, Y5
 	VFMADD231PS Y15, Y14, Y9
-	VCVTPH2PS   (R10)(DI*2), Y15
+	VCVTPH2PS   (R11)(DI*2), Y15
 	VFMADD231PS Y15, Y12, Y2
 	VFMADD231PS Y15, Y13, Y6
 	VFMADD231PS Y15, Y14, Y10
-	VCVTPH2PS   (R10)(R8*1), Y15
+	VCVTPH2PS   (R11)(R9*1), Y15
 	VFMADD231PS Y15, Y12, Y3
 	VFMADD231PS Y15, Y13, Y7
 	VFMADD231PS Y15, Y14, Y11
 
 sum4:
-	MOVQ         AX, R10
-	MOVQ         SI, R11
+	MOVQ         AX, R11
+	MOVQ         SI, R12
 	VHADDPS      Y1, Y0, Y0
 	VHADDPS      Y3, Y2, Y1
 	VHADDPS      Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
-	VMOVUPS      X0, (R10)
+	VMOVUPS      X0, (R11)
 	VHADDPS      Y5, Y4, Y0
 	VHADDPS      Y7, Y6, Y1
 	VHADDPS      Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
-	VMOVUPS      X0, (R10)(CX*4)
+	VMOVUPS      X0, (R11)(CX*4)
 	VHADDPS      Y9, Y8, Y0
 	VHADDPS      Y11, Y10, Y1
 	VHADDPS      Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
-	VMOVUPS      X0, (R10)(CX*8)
+	VMOVUPS      X0, (R11)(CX*8)
 	ADDQ         $0x10, AX
 	LEAQ         (SI)(DI*4), SI
-	SUBQ         $0x04, R9
+	SUBQ         $0x04, R10
 	JMP          rows4
 
 end4:
 rows1:
-	CMPQ   R9, $0x01
+	CMPQ   R10, $0x01
 	JL     end1
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	MOVQ   SI, R8
-	MOVQ   DX, R10
+	MOVQ   DX, R9
 	MOVQ   BX, R11
 	SUBQ   $0x10, R11
 	JL     last1
 
 cols1:
-	VMOVUPS     (R10), Y3
-	VMOVUPS     (R10)(BX*4), Y4
-	VMOVUPS     (R10)(BX*8), Y5
+	VMOVUPS     (R9), Y3
+	VMOVUPS     (R9)(BX*4), Y4
+	VMOVUPS     (R9)(BX*8), Y5
 	VCVTPH2PS   (R8), Y6
 	VFMADD231PS Y6, Y3, Y0
 	VFMADD231PS Y6, Y4, Y1
 	VFMADD231PS Y6, Y5, Y2
-	VMOVUPS     32(R10), Y3
-	VMOVUPS     32(R10)(BX*4), Y4
-	VMOVUPS     32(R10)(BX*8), Y5
+	VMOVUPS     32(R9), Y3
+	VMOVUPS     32(R9)(BX*4), Y4
+	VMOVUPS     32(R9)(BX*8), Y5
 	VCVTPH2PS   16(R8), Y6
 	VFMADD231PS Y6, Y3, Y0
 	VFMADD231PS Y6, Y4, Y1
 	VFMADD231PS Y6, Y5, Y2
-	ADDQ        $0x40, R10
+	ADDQ        $0x40, R9
 	ADDQ        $0x20, R8
 	SUBQ        $0x10, R11
 	JGE         cols1
@@ -1034,9 +1056,9 @@ cols1:
 last1:
 	ADDQ        $0x10, R11
 	JZ          sum1
-	VMOVUPS     (R10), Y3
-	VMOVUPS     (R10)(BX*4), Y4
-	VMOVUPS     (R10)(BX*8), Y5
+	VMOVUPS     (R9), Y3
+	VMOVUPS     (R9)(BX*4), Y4
+	VMOVUPS     (R9)(BX*8), Y5
 	VCVTPH2PS   (R8), Y6
 	VFMADD231PS Y6, Y3, Y0
 	VFMADD231PS Y6, Y4, Y1
@@ -1044,7 +1066,7 @@ last1:
 
 sum1:
 	MOVQ         AX, R8
-	MOVQ         SI, R10
+	MOVQ         SI, R9
 	VHADDPS      Y0, Y0, Y3
 	VHADDPS      Y0, Y0, Y0
 	VHADDPS      Y0, Y3, Y0
@@ -1065,22 +1087,23 @@ sum1:
 	VMOVSS       X0, (R8)(CX*8)
 	ADDQ         $0x04, AX
 	ADDQ         DI, SI
-	SUBQ         $0x01, R9
+	SUBQ         $0x01, R10
 	JMP          rows1
 
 end1:
 	VZEROUPPER
 	RET
 
-// func dotBF16x1AVX2(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int)
+// func dotBF16x1AVX2(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int, next *byte)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·dotBF16x1AVX2(SB), NOSPLIT, $0-56
+TEXT ·dotBF16x1AVX2(SB), NOSPLIT, $0-64
 	MOVQ   dst+0(FP), AX
 	MOVQ   ld+8(FP), CX
 	MOVQ   x+16(FP), CX
 	MOVQ   cols+24(FP), DX
 	MOVQ   w+32(FP), BX
 	MOVQ   stride+40(FP), SI
+	MOVQ   next+56(FP), DI
 	IMUL3Q $0x00000003, SI, DI
 	MOVQ   rows+48(FP), R8
 
@@ -1269,20 +1292,21 @@ end1:
 	VZEROUPPER
 	RET
 
-// func dotBF16x2AVX2(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·dotBF16x2AVX2(SB), NOSPLIT, $0-56
+// func dotBF16x2AVX2(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int, next *byte)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·dotBF16x2AVX2(SB), NOSPLIT, $0-64
 	MOVQ   dst+0(FP), AX
 	MOVQ   ld+8(FP), CX
 	MOVQ   x+16(FP), DX
 	MOVQ   cols+24(FP), BX
 	MOVQ   w+32(FP), SI
 	MOVQ   stride+40(FP), DI
-	IMUL3Q $0x00000003, DI, R8
-	MOVQ   rows+48(FP), R9
+	MOVQ   next+56(FP), R8
+	IMUL3Q $0x00000003, DI, R9
+	MOVQ   rows+48(FP), R10
 
 rows4:
-	CMPQ   R9, $0x04
+	CMPQ   R10, $0x04
 	JL     end4
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -1292,122 +1316,125 @@ rows4:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
-	MOVQ   SI, R10
-	MOVQ   DX, R11
-	MOVQ   BX, R12
-	SUBQ   $0x10, R12
+	MOVQ   SI, R11
+	MOVQ   DX, R12
+	MOVQ   BX, R13
+	SUBQ   $0x10, R13
 	JL     last4
 
 cols4:
-	VMOVUPS     (R11), Y8
-	VMOVUPS     (R11)(BX*4), Y9
-	VPMOVZXWD   (R10), Y10
+	PREFETCHT0  (R8)
+	PREFETCHT0  64(R8)
+	ADDQ        $0x00000080, R8
+	VMOVUPS     (R12), Y8
+	VMOVUPS     (R12)(BX*4), Y9
+	VPMOVZXWD   (R11), Y10
 	VPSLLD      $0x10, Y10, Y10
 	VFMADD231PS Y10, Y8, Y0
 	VFMADD231PS Y10, Y9, Y4
-	VPMOVZXWD   (R10)(DI*1), Y10
+	VPMOVZXWD   (R11)(DI*1), Y10
 	VPSLLD      $0x10, Y10, Y10
 	VFMADD231PS Y10, Y8, Y1
 	VFMADD231PS Y10, Y9, Y5
-	VPMOVZXWD   (R10)(DI*2), Y10
+	VPMOVZXWD   (R11)(DI*2), Y10
 	VPSLLD      $0x10, Y10, Y10
 	VFMADD231PS Y10, Y8, Y2
 	VFMADD231PS Y10, Y9, Y6
-	VPMOVZXWD   (R10)(R8*1), Y10
+	VPMOVZXWD   (R11)(R9*1), Y10
 	VPSLLD      $0x10, Y10, Y10
 	VFMADD231PS Y10, Y8, Y3
 	VFMADD231PS Y10, Y9, Y7
-	VMOVUPS     32(R11), Y8
-	VMOVUPS     32(R11)(BX*4), Y9
-	VPMOVZXWD   16(R10), Y10
+	VMOVUPS     32(R12), Y8
+	VMOVUPS     32(R12)(BX*4), Y9
+	VPMOVZXWD   16(R11), Y10
 	VPSLLD      $0x10, Y10, Y10
 	VFMADD231PS Y10, Y8, Y0
 	VFMADD231PS Y10, Y9, Y4
-	VPMOVZXWD   16(R10)(DI*1), Y10
+	VPMOVZXWD   16(R11)(DI*1), Y10
 	VPSLLD      $0x10, Y10, Y10
 	VFMADD231PS Y10, Y8, Y1
 	VFMADD231PS Y10, Y9, Y5
-	VPMOVZXWD   16(R10)(DI*2), Y10
+	VPMOVZXWD   16(R11)(DI*2), Y10
 	VPSLLD      $0x10, Y10, Y10
 	VFMADD231PS Y10, Y8, Y2
 	VFMADD231PS Y10, Y9, Y6
-	VPMOVZXWD   16(R10)(R8*1), Y10
+	VPMOVZXWD   16(R11)(R9*1), Y10
 	VPSLLD      $0x10, Y10, Y10
 	VFMADD231PS Y10, Y8, Y3
 	VFMADD231PS Y10, Y9, Y7
-	ADDQ        $0x40, R11
-	ADDQ        $0x20, R10
-	SUBQ        $0x10, R12
+	ADDQ        $0x40, R12
+	ADDQ        $0x20, R11
+	SUBQ        $0x10, R13
 	JGE         cols4
 
 last4:
-	ADDQ        $0x10, R12
+	ADDQ        $0x10, R13
 	JZ          sum4
-	VMOVUPS     (R11), Y8
-	VMOVUPS     (R11)(BX*4), Y9
-	VPMOVZXWD   (R10), Y10
+	VMOVUPS     (R12), Y8
+	VMOVUPS     (R12)(BX*4), Y9
+	VPMOVZXWD   (R11), Y10
 	VPSLLD      $0x10, Y10, Y10
 	VFMADD231PS Y10, Y8, Y0
 	VFMADD231PS Y10, Y9, Y4
-	VPMOVZXWD   (R10)(DI*1), Y10
+	VPMOVZXWD   (R11)(DI*1), Y10
 	VPSLLD      $0x10, Y10, Y10
 	VFMADD231PS Y10, Y8, Y1
 	VFMADD231PS Y10, Y9, Y5
-	VPMOVZXWD   (R10)(DI*2), Y10
+	VPMOVZXWD   (R11)(DI*2), Y10
 	VPSLLD      $0x10, Y10, Y10
 	VFMADD231PS Y10, Y8, Y2
 	VFMADD231PS Y10, Y9, Y6
-	VPMOVZXWD   (R10)(R8*1), Y10
+	VPMOVZXWD   (R11)(R9*1), Y10
 	VPSLLD      $0x10, Y10, Y10
 	VFMADD231PS Y10, Y8, Y3
 	VFMADD231PS Y10, Y9, Y7
 
 sum4:
-	MOVQ         AX, R10
-	MOVQ         SI, R11
+	MOVQ         AX, R11
+	MOVQ         SI, R12
 	VHADDPS      Y1, Y0, Y0
 	VHADDPS      Y3, Y2, Y1
 	VHADDPS      Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
-	VMOVUPS      X0, (R10)
+	VMOVUPS      X0, (R11)
 	VHADDPS      Y5, Y4, Y0
 	VHADDPS      Y7, Y6, Y1
 	VHADDPS      Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
-	VMOVUPS      X0, (R10)(CX*4)
+	VMOVUPS      X0, (R11)(CX*4)
 	ADDQ         $0x10, AX
 	LEAQ         (SI)(DI*4), SI
-	SUBQ         $0x04, R9
+	SUBQ         $0x04, R10
 	JMP          rows4
 
 end4:
 rows1:
-	CMPQ   R9, $0x01
+	CMPQ   R10, $0x01
 	JL     end1
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	MOVQ   SI, R8
-	MOVQ   DX, R10
+	MOVQ   DX, R9
 	MOVQ   BX, R11
 	SUBQ   $0x10, R11
 	JL     last1
 
 cols1:
-	VMOVUPS     (R10), Y2
-	VMOVUPS     (R10)(BX*4), Y3
+	VMOVUPS     (R9), Y2
+	VMOVUPS     (R9)(BX*4), Y3
 	VPMOVZXWD   (R8), Y4
 	VPSLLD      $0x10, Y4, Y4
 	VFMADD231PS Y4, Y2, Y0
 	VFMADD231PS Y4, Y3, Y1
-	VMOVUPS     32(R10), Y2
-	VMOVUPS     32(R10)(BX*4), Y3
+	VMOVUPS     32(R9), Y2
+	VMOVUPS     32(R9)(BX*4), Y3
 	VPMOVZXWD   16(R8), Y4
 	VPSLLD      $0x10, Y4, Y4
 	VFMADD231PS Y4, Y2, Y0
 	VFMADD231PS Y4, Y3, Y1
-	ADDQ        $0x40, R10
+	ADDQ        $0x40, R9
 	ADDQ        $0x20, R8
 	SUBQ        $0x10, R11
 	JGE         cols1
@@ -1415,8 +1442,8 @@ cols1:
 last1:
 	ADDQ        $0x10, R11
 	JZ          sum1
-	VMOVUPS     (R10), Y2
-	VMOVUPS     (R10)(BX*4), Y3
+	VMOVUPS     (R9), Y2
+	VMOVUPS     (R9)(BX*4), Y3
 	VPMOVZXWD   (R8), Y4
 	VPSLLD      $0x10, Y4, Y4
 	VFMADD231PS Y4, Y2, Y0
@@ -1424,7 +1451,7 @@ last1:
 
 sum1:
 	MOVQ         AX, R8
-	MOVQ         SI, R10
+	MOVQ         SI, R9
 	VHADDPS      Y0, Y0, Y2
 	VHADDPS      Y0, Y0, Y0
 	VHADDPS      Y0, Y2, Y0
@@ -1439,27 +1466,28 @@ sum1:
 	VMOVSS       X0, (R8)(CX*4)
 	ADDQ         $0x04, AX
 	ADDQ         DI, SI
-	SUBQ         $0x01, R9
+	SUBQ         $0x01, R10
 	JMP          rows1
 
 end1:
 	VZEROUPPER
 	RET
 
-// func dotBF16x3AVX2(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·dotBF16x3AVX2(SB), NOSPLIT, $0-56
+// func dotBF16x3AVX2(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int, next *byte)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·dotBF16x3AVX2(SB), NOSPLIT, $0-64
 	MOVQ   dst+0(FP), AX
 	MOVQ   ld+8(FP), CX
 	MOVQ   x+16(FP), DX
 	MOVQ   cols+24(FP), BX
 	MOVQ   w+32(FP), SI
 	MOVQ   stride+40(FP), DI
-	IMUL3Q $0x00000003, DI, R8
-	MOVQ   rows+48(FP), R9
+	MOVQ   next+56(FP), R8
+	IMUL3Q $0x00000003, DI, R9
+	MOVQ   rows+48(FP), R10
 
 rows4:
-	CMPQ   R9, $0x04
+	CMPQ   R10, $0x04
 	JL     end4
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -1473,148 +1501,151 @@ rows4:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
-	MOVQ   SI, R10
-	MOVQ   DX, R11
-	MOVQ   BX, R12
-	SUBQ   $0x10, R12
+	MOVQ   SI, R11
+	MOVQ   DX, R12
+	MOVQ   BX, R13
+	SUBQ   $0x10, R13
 	JL     last4
 
 cols4:
-	VMOVUPS     (R11), Y12
-	VMOVUPS     (R11)(BX*4), Y13
-	VMOVUPS     (R11)(BX*8), Y14
-	VPMOVZXWD   (R10), Y15
+	PREFETCHT0  (R8)
+	PREFETCHT0  64(R8)
+	ADDQ        $0x00000080, R8
+	VMOVUPS     (R12), Y12
+	VMOVUPS     (R12)(BX*4), Y13
+	VMOVUPS     (R12)(BX*8), Y14
+	VPMOVZXWD   (R11), Y15
 	VPSLLD      $0x10, Y15, Y15
 	VFMADD231PS Y15, Y12, Y0
 	VFMADD231PS Y15, Y13, Y4
 	VFMADD231PS Y15, Y14, Y8
-	VPMOVZXWD   (R10)(DI*1), Y15
+	VPMOVZXWD   (R11)(DI*1), Y15
 	VPSLLD      $0x10, Y15, Y15
 	VFMADD231PS Y15, Y12, Y1
 	VFMADD231PS Y15, Y13, Y5
 	VFMADD231PS Y15, Y14, Y9
-	VPMOVZXWD   (R10)(DI*2), Y15
+	VPMOVZXWD   (R11)(DI*2), Y15
 	VPSLLD      $0x10, Y15, Y15
 	VFMADD231PS Y15, Y12, Y2
 	VFMADD231PS Y15, Y13, Y6
 	VFMADD231PS Y15, Y14, Y10
-	VPMOVZXWD   (R10)(R8*1), Y15
+	VPMOVZXWD   (R11)(R9*1), Y15
 	VPSLLD      $0x10, Y15, Y15
 	VFMADD231PS Y15, Y12, Y3
 	VFMADD231PS Y15, Y13, Y7
 	VFMADD231PS Y15, Y14, Y11
-	VMOVUPS     32(R11), Y12
-	VMOVUPS     32(R11)(BX*4), Y13
-	VMOVUPS     32(R11)(BX*8), Y14
-	VPMOVZXWD   16(R10), Y15
+	VMOVUPS     32(R12), Y12
+	VMOVUPS     32(R12)(BX*4), Y13
+	VMOVUPS     32(R12)(BX*8), Y14
+	VPMOVZXWD   16(R11), Y15
 	VPSLLD      $0x10, Y15, Y15
 	VFMADD231PS Y15, Y12, Y0
 	VFMADD231PS Y15, Y13, Y4
 	VFMADD231PS Y15, Y14, Y8
-	VPMOVZXWD   16(R10)(DI*1), Y15
+	VPMOVZXWD   16(R11)(DI*1), Y15
 	VPSLLD      $0x10, Y15, Y15
 	VFMADD231PS Y15, Y12, Y1
 	VFMADD231PS Y15, Y13, Y5
 	VFMADD231PS Y15, Y14, Y9
-	VPMOVZXWD   16(R10)(DI*2), Y15
+	VPMOVZXWD   16(R11)(DI*2), Y15
 	VPSLLD      $0x10, Y15, Y15
 	VFMADD231PS Y15, Y12, Y2
 	VFMADD231PS Y15, Y13, Y6
 	VFMADD231PS Y15, Y14, Y10
-	VPMOVZXWD   16(R10)(R8*1), Y15
+	VPMOVZXWD   16(R11)(R9*1), Y15
 	VPSLLD      $0x10, Y15, Y15
 	VFMADD231PS Y15, Y12, Y3
 	VFMADD231PS Y15, Y13, Y7
 	VFMADD231PS Y15, Y14, Y11
-	ADDQ        $0x40, R11
-	ADDQ        $0x20, R10
-	SUBQ        $0x10, R12
+	ADDQ        $0x40, R12
+	ADDQ        $0x20, R11
+	SUBQ        $0x10, R13
 	JGE         cols4
 
 last4:
-	ADDQ        $0x10, R12
+	ADDQ        $0x10, R13
 	JZ          sum4
-	VMOVUPS     (R11), Y12
-	VMOVUPS     (R11)(BX*4), Y13
-	VMOVUPS     (R11)(BX*8), Y14
-	VPMOVZXWD   (R10), Y15
+	VMOVUPS     (R12), Y12
+	VMOVUPS     (R12)(BX*4), Y13
+	VMOVUPS     (R12)(BX*8), Y14
+	VPMOVZXWD   (R11), Y15
 	VPSLLD      $0x10, Y15, Y15
 	VFMADD231PS Y15, Y12, Y0
 	VFMADD231PS Y15, Y13, Y4
 	VFMADD231PS Y15, Y14, Y8
-	VPMOVZXWD   (R10)(DI*1), Y15
+	VPMOVZXWD   (R11)(DI*1), Y15
 	VPSLLD      $0x10, Y15, Y15
 	VFMADD231PS Y15, Y12, Y1
 	VFMADD231PS Y15, Y13, Y5
 	VFMADD231PS Y15, Y14, Y9
-	VPMOVZXWD   (R10)(DI*2), Y15
+	VPMOVZXWD   (R11)(DI*2), Y15
 	VPSLLD      $0x10, Y15, Y15
 	VFMADD231PS Y15, Y12, Y2
 	VFMADD231PS Y15, Y13, Y6
 	VFMADD231PS Y15, Y14, Y10
-	VPMOVZXWD   (R10)(R8*1), Y15
+	VPMOVZXWD   (R11)(R9*1), Y15
 	VPSLLD      $0x10, Y15, Y15
 	VFMADD231PS Y15, Y12, Y3
 	VFMADD231PS Y15, Y13, Y7
 	VFMADD231PS Y15, Y14, Y11
 
 sum4:
-	MOVQ         AX, R10
-	MOVQ         SI, R11
+	MOVQ         AX, R11
+	MOVQ         SI, R12
 	VHADDPS      Y1, Y0, Y0
 	VHADDPS      Y3, Y2, Y1
 	VHADDPS      Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
-	VMOVUPS      X0, (R10)
+	VMOVUPS      X0, (R11)
 	VHADDPS      Y5, Y4, Y0
 	VHADDPS      Y7, Y6, Y1
 	VHADDPS      Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
-	VMOVUPS      X0, (R10)(CX*4)
+	VMOVUPS      X0, (R11)(CX*4)
 	VHADDPS      Y9, Y8, Y0
 	VHADDPS      Y11, Y10, Y1
 	VHADDPS      Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
-	VMOVUPS      X0, (R10)(CX*8)
+	VMOVUPS      X0, (R11)(CX*8)
 	ADDQ         $0x10, AX
 	LEAQ         (SI)(DI*4), SI
-	SUBQ         $0x04, R9
+	SUBQ         $0x04, R10
 	JMP          rows4
 
 end4:
 rows1:
-	CMPQ   R9, $0x01
+	CMPQ   R10, $0x01
 	JL     end1
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	MOVQ   SI, R8
-	MOVQ   DX, R10
+	MOVQ   DX, R9
 	MOVQ   BX, R11
 	SUBQ   $0x10, R11
 	JL     last1
 
 cols1:
-	VMOVUPS     (R10), Y3
-	VMOVUPS     (R10)(BX*4), Y4
-	VMOVUPS     (R10)(BX*8), Y5
+	VMOVUPS     (R9), Y3
+	VMOVUPS     (R9)(BX*4), Y4
+	VMOVUPS     (R9)(BX*8), Y5
 	VPMOVZXWD   (R8), Y6
 	VPSLLD      $0x10, Y6, Y6
 	VFMADD231PS Y6, Y3, Y0
 	VFMADD231PS Y6, Y4, Y1
 	VFMADD231PS Y6, Y5, Y2
-	VMOVUPS     32(R10), Y3
-	VMOVUPS     32(R10)(BX*4), Y4
-	VMOVUPS     32(R10)(BX*8), Y5
+	VMOVUPS     32(R9), Y3
+	VMOVUPS     32(R9)(BX*4), Y4
+	VMOVUPS     32(R9)(BX*8), Y5
 	VPMOVZXWD   16(R8), Y6
 	VPSLLD      $0x10, Y6, Y6
 	VFMADD231PS Y6, Y3, Y0
 	VFMADD231PS Y6, Y4, Y1
 	VFMADD231PS Y6, Y5, Y2
-	ADDQ        $0x40, R10
+	ADDQ        $0x40, R9
 	ADDQ        $0x20, R8
 	SUBQ        $0x10, R11
 	JGE         cols1
@@ -1622,9 +1653,9 @@ cols1:
 last1:
 	ADDQ        $0x10, R11
 	JZ          sum1
-	VMOVUPS     (R10), Y3
-	VMOVUPS     (R10)(BX*4), Y4
-	VMOVUPS     (R10)(BX*8), Y5
+	VMOVUPS     (R9), Y3
+	VMOVUPS     (R9)(BX*4), Y4
+	VMOVUPS     (R9)(BX*8), Y5
 	VPMOVZXWD   (R8), Y6
 	VPSLLD      $0x10, Y6, Y6
 	VFMADD231PS Y6, Y3, Y0
@@ -1633,7 +1664,7 @@ last1:
 
 sum1:
 	MOVQ         AX, R8
-	MOVQ         SI, R10
+	MOVQ         SI, R9
 	VHADDPS      Y0, Y0, Y3
 	VHADDPS      Y0, Y0, Y0
 	VHADDPS      Y0, Y3, Y0
@@ -1654,22 +1685,23 @@ sum1:
 	VMOVSS       X0, (R8)(CX*8)
 	ADDQ         $0x04, AX
 	ADDQ         DI, SI
-	SUBQ         $0x01, R9
+	SUBQ         $0x01, R10
 	JMP          rows1
 
 end1:
 	VZEROUPPER
 	RET
 
-// func dotI8x1AVX2(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int)
+// func dotI8x1AVX2(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int, next *byte)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·dotI8x1AVX2(SB), NOSPLIT, $0-56
+TEXT ·dotI8x1AVX2(SB), NOSPLIT, $0-64
 	MOVQ   dst+0(FP), AX
 	MOVQ   ld+8(FP), CX
 	MOVQ   x+16(FP), CX
 	MOVQ   cols+24(FP), DX
 	MOVQ   w+32(FP), BX
 	MOVQ   stride+40(FP), SI
+	MOVQ   next+56(FP), DI
 	IMUL3Q $0x00000003, SI, DI
 	MOVQ   rows+48(FP), R8
 
@@ -1868,20 +1900,21 @@ end1:
 	VZEROUPPER
 	RET
 
-// func dotI8x2AVX2(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·dotI8x2AVX2(SB), NOSPLIT, $0-56
+// func dotI8x2AVX2(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int, next *byte)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·dotI8x2AVX2(SB), NOSPLIT, $0-64
 	MOVQ   dst+0(FP), AX
 	MOVQ   ld+8(FP), CX
 	MOVQ   x+16(FP), DX
 	MOVQ   cols+24(FP), BX
 	MOVQ   w+32(FP), SI
 	MOVQ   stride+40(FP), DI
-	IMUL3Q $0x00000003, DI, R8
-	MOVQ   rows+48(FP), R9
+	MOVQ   next+56(FP), R8
+	IMUL3Q $0x00000003, DI, R9
+	MOVQ   rows+48(FP), R10
 
 rows4:
-	CMPQ   R9, $0x04
+	CMPQ   R10, $0x04
 	JL     end4
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -1891,128 +1924,130 @@ rows4:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
-	MOVQ   SI, R10
-	MOVQ   DX, R11
-	MOVQ   BX, R12
-	SUBQ   $0x10, R12
+	MOVQ   SI, R11
+	MOVQ   DX, R12
+	MOVQ   BX, R13
+	SUBQ   $0x10, R13
 	JL     last4
 
 cols4:
-	VMOVUPS     (R11), Y8
-	VMOVUPS     (R11)(BX*4), Y9
-	VPMOVSXBD   4(R10), Y10
+	PREFETCHT0  (R8)
+	ADDQ        $0x00000040, R8
+	VMOVUPS     (R12), Y8
+	VMOVUPS     (R12)(BX*4), Y9
+	VPMOVSXBD   4(R11), Y10
 	VCVTDQ2PS   Y10, Y10
 	VFMADD231PS Y10, Y8, Y0
 	VFMADD231PS Y10, Y9, Y4
-	VPMOVSXBD   4(R10)(DI*1), Y10
+	VPMOVSXBD   4(R11)(DI*1), Y10
 	VCVTDQ2PS   Y10, Y10
 	VFMADD231PS Y10, Y8, Y1
 	VFMADD231PS Y10, Y9, Y5
-	VPMOVSXBD   4(R10)(DI*2), Y10
+	VPMOVSXBD   4(R11)(DI*2), Y10
 	VCVTDQ2PS   Y10, Y10
 	VFMADD231PS Y10, Y8, Y2
 	VFMADD231PS Y10, Y9, Y6
-	VPMOVSXBD   4(R10)(R8*1), Y10
+	VPMOVSXBD   4(R11)(R9*1), Y10
 	VCVTDQ2PS   Y10, Y10
 	VFMADD231PS Y10, Y8, Y3
 	VFMADD231PS Y10, Y9, Y7
-	VMOVUPS     32(R11), Y8
-	VMOVUPS     32(R11)(BX*4), Y9
-	VPMOVSXBD   12(R10), Y10
+	VMOVUPS     32(R12), Y8
+	VMOVUPS     32(R12)(BX*4), Y9
+	VPMOVSXBD   12(R11), Y10
 	VCVTDQ2PS   Y10, Y10
 	VFMADD231PS Y10, Y8, Y0
 	VFMADD231PS Y10, Y9, Y4
-	VPMOVSXBD   12(R10)(DI*1), Y10
+	VPMOVSXBD   12(R11)(DI*1), Y10
 	VCVTDQ2PS   Y10, Y10
 	VFMADD231PS Y10, Y8, Y1
 	VFMADD231PS Y10, Y9, Y5
-	VPMOVSXBD   12(R10)(DI*2), Y10
+	VPMOVSXBD   12(R11)(DI*2), Y10
 	VCVTDQ2PS   Y10, Y10
 	VFMADD231PS Y10, Y8, Y2
 	VFMADD231PS Y10, Y9, Y6
-	VPMOVSXBD   12(R10)(R8*1), Y10
+	VPMOVSXBD   12(R11)(R9*1), Y10
 	VCVTDQ2PS   Y10, Y10
 	VFMADD231PS Y10, Y8, Y3
 	VFMADD231PS Y10, Y9, Y7
-	ADDQ        $0x40, R11
-	ADDQ        $0x10, R10
-	SUBQ        $0x10, R12
+	ADDQ        $0x40, R12
+	ADDQ        $0x10, R11
+	SUBQ        $0x10, R13
 	JGE         cols4
 
 last4:
-	ADDQ        $0x10, R12
+	ADDQ        $0x10, R13
 	JZ          sum4
-	VMOVUPS     (R11), Y8
-	VMOVUPS     (R11)(BX*4), Y9
-	VPMOVSXBD   4(R10), Y10
+	VMOVUPS     (R12), Y8
+	VMOVUPS     (R12)(BX*4), Y9
+	VPMOVSXBD   4(R11), Y10
 	VCVTDQ2PS   Y10, Y10
 	VFMADD231PS Y10, Y8, Y0
 	VFMADD231PS Y10, Y9, Y4
-	VPMOVSXBD   4(R10)(DI*1), Y10
+	VPMOVSXBD   4(R11)(DI*1), Y10
 	VCVTDQ2PS   Y10, Y10
 	VFMADD231PS Y10, Y8, Y1
 	VFMADD231PS Y10, Y9, Y5
-	VPMOVSXBD   4(R10)(DI*2), Y10
+	VPMOVSXBD   4(R11)(DI*2), Y10
 	VCVTDQ2PS   Y10, Y10
 	VFMADD231PS Y10, Y8, Y2
 	VFMADD231PS Y10, Y9, Y6
-	VPMOVSXBD   4(R10)(R8*1), Y10
+	VPMOVSXBD   4(R11)(R9*1), Y10
 	VCVTDQ2PS   Y10, Y10
 	VFMADD231PS Y10, Y8, Y3
 	VFMADD231PS Y10, Y9, Y7
 
 sum4:
-	MOVQ         AX, R10
-	MOVQ         SI, R11
-	VMOVSS       (R11), X8
-	VINSERTPS    $0x10, (R11)(DI*1), X8, X8
-	VINSERTPS    $0x20, (R11)(DI*2), X8, X8
-	VINSERTPS    $0x30, (R11)(R8*1), X8, X8
+	MOVQ         AX, R11
+	MOVQ         SI, R12
+	VMOVSS       (R12), X8
+	VINSERTPS    $0x10, (R12)(DI*1), X8, X8
+	VINSERTPS    $0x20, (R12)(DI*2), X8, X8
+	VINSERTPS    $0x30, (R12)(R9*1), X8, X8
 	VHADDPS      Y1, Y0, Y0
 	VHADDPS      Y3, Y2, Y1
 	VHADDPS      Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
 	VMULPS       X8, X0, X0
-	VMOVUPS      X0, (R10)
+	VMOVUPS      X0, (R11)
 	VHADDPS      Y5, Y4, Y0
 	VHADDPS      Y7, Y6, Y1
 	VHADDPS      Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
 	VMULPS       X8, X0, X0
-	VMOVUPS      X0, (R10)(CX*4)
+	VMOVUPS      X0, (R11)(CX*4)
 	ADDQ         $0x10, AX
 	LEAQ         (SI)(DI*4), SI
-	SUBQ         $0x04, R9
+	SUBQ         $0x04, R10
 	JMP          rows4
 
 end4:
 rows1:
-	CMPQ   R9, $0x01
+	CMPQ   R10, $0x01
 	JL     end1
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	MOVQ   SI, R8
-	MOVQ   DX, R10
+	MOVQ   DX, R9
 	MOVQ   BX, R11
 	SUBQ   $0x10, R11
 	JL     last1
 
 cols1:
-	VMOVUPS     (R10), Y2
-	VMOVUPS     (R10)(BX*4), Y3
+	VMOVUPS     (R9), Y2
+	VMOVUPS     (R9)(BX*4), Y3
 	VPMOVSXBD   4(R8), Y4
 	VCVTDQ2PS   Y4, Y4
 	VFMADD231PS Y4, Y2, Y0
 	VFMADD231PS Y4, Y3, Y1
-	VMOVUPS     32(R10), Y2
-	VMOVUPS     32(R10)(BX*4), Y3
+	VMOVUPS     32(R9), Y2
+	VMOVUPS     32(R9)(BX*4), Y3
 	VPMOVSXBD   12(R8), Y4
 	VCVTDQ2PS   Y4, Y4
 	VFMADD231PS Y4, Y2, Y0
 	VFMADD231PS Y4, Y3, Y1
-	ADDQ        $0x40, R10
+	ADDQ        $0x40, R9
 	ADDQ        $0x10, R8
 	SUBQ        $0x10, R11
 	JGE         cols1
@@ -2020,8 +2055,8 @@ cols1:
 last1:
 	ADDQ        $0x10, R11
 	JZ          sum1
-	VMOVUPS     (R10), Y2
-	VMOVUPS     (R10)(BX*4), Y3
+	VMOVUPS     (R9), Y2
+	VMOVUPS     (R9)(BX*4), Y3
 	VPMOVSXBD   4(R8), Y4
 	VCVTDQ2PS   Y4, Y4
 	VFMADD231PS Y4, Y2, Y0
@@ -2029,8 +2064,8 @@ last1:
 
 sum1:
 	MOVQ         AX, R8
-	MOVQ         SI, R10
-	VMOVSS       (R10), X2
+	MOVQ         SI, R9
+	VMOVSS       (R9), X2
 	VHADDPS      Y0, Y0, Y3
 	VHADDPS      Y0, Y0, Y0
 	VHADDPS      Y0, Y3, Y0
@@ -2047,27 +2082,28 @@ sum1:
 	VMOVSS       X0, (R8)(CX*4)
 	ADDQ         $0x04, AX
 	ADDQ         DI, SI
-	SUBQ         $0x01, R9
+	SUBQ         $0x01, R10
 	JMP          rows1
 
 end1:
 	VZEROUPPER
 	RET
 
-// func dotI8x3AVX2(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·dotI8x3AVX2(SB), NOSPLIT, $0-56
+// func dotI8x3AVX2(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int, next *byte)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·dotI8x3AVX2(SB), NOSPLIT, $0-64
 	MOVQ   dst+0(FP), AX
 	MOVQ   ld+8(FP), CX
 	MOVQ   x+16(FP), DX
 	MOVQ   cols+24(FP), BX
 	MOVQ   w+32(FP), SI
 	MOVQ   stride+40(FP), DI
-	IMUL3Q $0x00000003, DI, R8
-	MOVQ   rows+48(FP), R9
+	MOVQ   next+56(FP), R8
+	IMUL3Q $0x00000003, DI, R9
+	MOVQ   rows+48(FP), R10
 
 rows4:
-	CMPQ   R9, $0x04
+	CMPQ   R10, $0x04
 	JL     end4
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -2081,155 +2117,157 @@ rows4:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
-	MOVQ   SI, R10
-	MOVQ   DX, R11
-	MOVQ   BX, R12
-	SUBQ   $0x10, R12
+	MOVQ   SI, R11
+	MOVQ   DX, R12
+	MOVQ   BX, R13
+	SUBQ   $0x10, R13
 	JL     last4
 
 cols4:
-	VMOVUPS     (R11), Y12
-	VMOVUPS     (R11)(BX*4), Y13
-	VMOVUPS     (R11)(BX*8), Y14
-	VPMOVSXBD   4(R10), Y15
+	PREFETCHT0  (R8)
+	ADDQ        $0x00000040, R8
+	VMOVUPS     (R12), Y12
+	VMOVUPS     (R12)(BX*4), Y13
+	VMOVUPS     (R12)(BX*8), Y14
+	VPMOVSXBD   4(R11), Y15
 	VCVTDQ2PS   Y15, Y15
 	VFMADD231PS Y15, Y12, Y0
 	VFMADD231PS Y15, Y13, Y4
 	VFMADD231PS Y15, Y14, Y8
-	VPMOVSXBD   4(R10)(DI*1), Y15
+	VPMOVSXBD   4(R11)(DI*1), Y15
 	VCVTDQ2PS   Y15, Y15
 	VFMADD231PS Y15, Y12, Y1
 	VFMADD231PS Y15, Y13, Y5
 	VFMADD231PS Y15, Y14, Y9
-	VPMOVSXBD   4(R10)(DI*2), Y15
+	VPMOVSXBD   4(R11)(DI*2), Y15
 	VCVTDQ2PS   Y15, Y15
 	VFMADD231PS Y15, Y12, Y2
 	VFMADD231PS Y15, Y13, Y6
 	VFMADD231PS Y15, Y14, Y10
-	VPMOVSXBD   4(R10)(R8*1), Y15
+	VPMOVSXBD   4(R11)(R9*1), Y15
 	VCVTDQ2PS   Y15, Y15
 	VFMADD231PS Y15, Y12, Y3
 	VFMADD231PS Y15, Y13, Y7
 	VFMADD231PS Y15, Y14, Y11
-	VMOVUPS     32(R11), Y12
-	VMOVUPS     32(R11)(BX*4), Y13
-	VMOVUPS     32(R11)(BX*8), Y14
-	VPMOVSXBD   12(R10), Y15
+	VMOVUPS     32(R12), Y12
+	VMOVUPS     32(R12)(BX*4), Y13
+	VMOVUPS     32(R12)(BX*8), Y14
+	VPMOVSXBD   12(R11), Y15
 	VCVTDQ2PS   Y15, Y15
 	VFMADD231PS Y15, Y12, Y0
 	VFMADD231PS Y15, Y13, Y4
 	VFMADD231PS Y15, Y14, Y8
-	VPMOVSXBD   12(R10)(DI*1), Y15
+	VPMOVSXBD   12(R11)(DI*1), Y15
 	VCVTDQ2PS   Y15, Y15
 	VFMADD231PS Y15, Y12, Y1
 	VFMADD231PS Y15, Y13, Y5
 	VFMADD231PS Y15, Y14, Y9
-	VPMOVSXBD   12(R10)(DI*2), Y15
+	VPMOVSXBD   12(R11)(DI*2), Y15
 	VCVTDQ2PS   Y15, Y15
 	VFMADD231PS Y15, Y12, Y2
 	VFMADD231PS Y15, Y13, Y6
 	VFMADD231PS Y15, Y14, Y10
-	VPMOVSXBD   12(R10)(R8*1), Y15
+	VPMOVSXBD   12(R11)(R9*1), Y15
 	VCVTDQ2PS   Y15, Y15
 	VFMADD231PS Y15, Y12, Y3
 	VFMADD231PS Y15, Y13, Y7
 	VFMADD231PS Y15, Y14, Y11
-	ADDQ        $0x40, R11
-	ADDQ        $0x10, R10
-	SUBQ        $0x10, R12
+	ADDQ        $0x40, R12
+	ADDQ        $0x10, R11
+	SUBQ        $0x10, R13
 	JGE         cols4
 
 last4:
-	ADDQ        $0x10, R12
+	ADDQ        $0x10, R13
 	JZ          sum4
-	VMOVUPS     (R11), Y12
-	VMOVUPS     (R11)(BX*4), Y13
-	VMOVUPS     (R11)(BX*8), Y14
-	VPMOVSXBD   4(R10), Y15
+	VMOVUPS     (R12), Y12
+	VMOVUPS     (R12)(BX*4), Y13
+	VMOVUPS     (R12)(BX*8), Y14
+	VPMOVSXBD   4(R11), Y15
 	VCVTDQ2PS   Y15, Y15
 	VFMADD231PS Y15, Y12, Y0
 	VFMADD231PS Y15, Y13, Y4
 	VFMADD231PS Y15, Y14, Y8
-	VPMOVSXBD   4(R10)(DI*1), Y15
+	VPMOVSXBD   4(R11)(DI*1), Y15
 	VCVTDQ2PS   Y15, Y15
 	VFMADD231PS Y15, Y12, Y1
 	VFMADD231PS Y15, Y13, Y5
 	VFMADD231PS Y15, Y14, Y9
-	VPMOVSXBD   4(R10)(DI*2), Y15
+	VPMOVSXBD   4(R11)(DI*2), Y15
 	VCVTDQ2PS   Y15, Y15
 	VFMADD231PS Y15, Y12, Y2
 	VFMADD231PS Y15, Y13, Y6
 	VFMADD231PS Y15, Y14, Y10
-	VPMOVSXBD   4(R10)(R8*1), Y15
+	VPMOVSXBD   4(R11)(R9*1), Y15
 	VCVTDQ2PS   Y15, Y15
 	VFMADD231PS Y15, Y12, Y3
 	VFMADD231PS Y15, Y13, Y7
 	VFMADD231PS Y15, Y14, Y11
 
 sum4:
-	MOVQ         AX, R10
-	MOVQ         SI, R11
-	VMOVSS       (R11), X12
-	VINSERTPS    $0x10, (R11)(DI*1), X12, X12
-	VINSERTPS    $0x20, (R11)(DI*2), X12, X12
-	VINSERTPS    $0x30, (R11)(R8*1), X12, X12
+	MOVQ         AX, R11
+	MOVQ         SI, R12
+	VMOVSS       (R12), X12
+	VINSERTPS    $0x10, (R12)(DI*1), X12, X12
+	VINSERTPS    $0x20, (R12)(DI*2), X12, X12
+	VINSERTPS    $0x30, (R12)(R9*1), X12, X12
 	VHADDPS      Y1, Y0, Y0
 	VHADDPS      Y3, Y2, Y1
 	VHADDPS      Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
 	VMULPS       X12, X0, X0
-	VMOVUPS      X0, (R10)
+	VMOVUPS      X0, (R11)
 	VHADDPS      Y5, Y4, Y0
 	VHADDPS      Y7, Y6, Y1
 	VHADDPS      Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
 	VMULPS       X12, X0, X0
-	VMOVUPS      X0, (R10)(CX*4)
+	VMOVUPS      X0, (R11)(CX*4)
 	VHADDPS      Y9, Y8, Y0
 	VHADDPS      Y11, Y10, Y1
 	VHADDPS      Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
 	VMULPS       X12, X0, X0
-	VMOVUPS      X0, (R10)(CX*8)
+	VMOVUPS      X0, (R11)(CX*8)
 	ADDQ         $0x10, AX
 	LEAQ         (SI)(DI*4), SI
-	SUBQ         $0x04, R9
+	SUBQ         $0x04, R10
 	JMP          rows4
 
 end4:
 rows1:
-	CMPQ   R9, $0x01
+	CMPQ   R10, $0x01
 	JL     end1
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	MOVQ   SI, R8
-	MOVQ   DX, R10
+	MOVQ   DX, R9
 	MOVQ   BX, R11
 	SUBQ   $0x10, R11
 	JL     last1
 
 cols1:
-	VMOVUPS     (R10), Y3
-	VMOVUPS     (R10)(BX*4), Y4
-	VMOVUPS     (R10)(BX*8), Y5
+	VMOVUPS     (R9), Y3
+	VMOVUPS     (R9)(BX*4), Y4
+	VMOVUPS     (R9)(BX*8), Y5
 	VPMOVSXBD   4(R8), Y6
 	VCVTDQ2PS   Y6, Y6
 	VFMADD231PS Y6, Y3, Y0
 	VFMADD231PS Y6, Y4, Y1
 	VFMADD231PS Y6, Y5, Y2
-	VMOVUPS     32(R10), Y3
-	VMOVUPS     32(R10)(BX*4), Y4
-	VMOVUPS     32(R10)(BX*8), Y5
+	VMOVUPS     32(R9), Y3
+	VMOVUPS     32(R9)(BX*4), Y4
+	VMOVUPS     32(R9)(BX*8), Y5
 	VPMOVSXBD   12(R8), Y6
 	VCVTDQ2PS   Y6, Y6
 	VFMADD231PS Y6, Y3, Y0
 	VFMADD231PS Y6, Y4, Y1
 	VFMADD231PS Y6, Y5, Y2
-	ADDQ        $0x40, R10
+	ADDQ        $0x40, R9
 	ADDQ        $0x10, R8
 	SUBQ        $0x10, R11
 	JGE         cols1
@@ -2237,9 +2275,9 @@ cols1:
 last1:
 	ADDQ        $0x10, R11
 	JZ          sum1
-	VMOVUPS     (R10), Y3
-	VMOVUPS     (R10)(BX*4), Y4
-	VMOVUPS     (R10)(BX*8), Y5
+	VMOVUPS     (R9), Y3
+	VMOVUPS     (R9)(BX*4), Y4
+	VMOVUPS     (R9)(BX*8), Y5
 	VPMOVSXBD   4(R8), Y6
 	VCVTDQ2PS   Y6, Y6
 	VFMADD231PS Y6, Y3, Y0
@@ -2248,8 +2286,8 @@ last1:
 
 sum1:
 	MOVQ         AX, R8
-	MOVQ         SI, R10
-	VMOVSS       (R10), X3
+	MOVQ         SI, R9
+	VMOVSS       (R9), X3
 	VHADDPS      Y0, Y0, Y4
 	VHADDPS      Y0, Y0, Y0
 	VHADDPS      Y0, Y4, Y0
@@ -2273,7 +2311,7 @@ sum1:
 	VMOVSS       X0, (R8)(CX*8)
 	ADDQ         $0x04, AX
 	ADDQ         DI, SI
-	SUBQ         $0x01, R9
+	SUBQ         $0x01, R10
 	JMP          rows1
 
 end1:

@@ -7,79 +7,79 @@ package vec
 // dst[q*ld+j] = x[q]·row j, q < 1; cols is a multiple of 16.
 //
 //go:noescape
-func dotF32x1AVX512(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int)
+func dotF32x1AVX512(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int, next *byte)
 
 // dst[q*ld+j] = x[q]·row j, q < 2; cols is a multiple of 16.
 //
 //go:noescape
-func dotF32x2AVX512(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int)
+func dotF32x2AVX512(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int, next *byte)
 
 // dst[q*ld+j] = x[q]·row j, q < 3; cols is a multiple of 16.
 //
 //go:noescape
-func dotF32x3AVX512(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int)
+func dotF32x3AVX512(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int, next *byte)
 
 // dst[q*ld+j] = x[q]·row j, q < 6; cols is a multiple of 16.
 //
 //go:noescape
-func dotF32x6AVX512(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int)
+func dotF32x6AVX512(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int, next *byte)
 
 // dst[q*ld+j] = x[q]·row j, q < 1; cols is a multiple of 16.
 //
 //go:noescape
-func dotF16x1AVX512(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int)
+func dotF16x1AVX512(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int, next *byte)
 
 // dst[q*ld+j] = x[q]·row j, q < 2; cols is a multiple of 16.
 //
 //go:noescape
-func dotF16x2AVX512(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int)
+func dotF16x2AVX512(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int, next *byte)
 
 // dst[q*ld+j] = x[q]·row j, q < 3; cols is a multiple of 16.
 //
 //go:noescape
-func dotF16x3AVX512(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int)
+func dotF16x3AVX512(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int, next *byte)
 
 // dst[q*ld+j] = x[q]·row j, q < 6; cols is a multiple of 16.
 //
 //go:noescape
-func dotF16x6AVX512(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int)
+func dotF16x6AVX512(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int, next *byte)
 
 // dst[q*ld+j] = x[q]·row j, q < 1; cols is a multiple of 16.
 //
 //go:noescape
-func dotBF16x1AVX512(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int)
+func dotBF16x1AVX512(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int, next *byte)
 
 // dst[q*ld+j] = x[q]·row j, q < 2; cols is a multiple of 16.
 //
 //go:noescape
-func dotBF16x2AVX512(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int)
+func dotBF16x2AVX512(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int, next *byte)
 
 // dst[q*ld+j] = x[q]·row j, q < 3; cols is a multiple of 16.
 //
 //go:noescape
-func dotBF16x3AVX512(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int)
+func dotBF16x3AVX512(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int, next *byte)
 
 // dst[q*ld+j] = x[q]·row j, q < 6; cols is a multiple of 16.
 //
 //go:noescape
-func dotBF16x6AVX512(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int)
+func dotBF16x6AVX512(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int, next *byte)
 
 // dst[q*ld+j] = x[q]·row j, q < 1; cols is a multiple of 16.
 //
 //go:noescape
-func dotI8x1AVX512(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int)
+func dotI8x1AVX512(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int, next *byte)
 
 // dst[q*ld+j] = x[q]·row j, q < 2; cols is a multiple of 16.
 //
 //go:noescape
-func dotI8x2AVX512(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int)
+func dotI8x2AVX512(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int, next *byte)
 
 // dst[q*ld+j] = x[q]·row j, q < 3; cols is a multiple of 16.
 //
 //go:noescape
-func dotI8x3AVX512(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int)
+func dotI8x3AVX512(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int, next *byte)
 
 // dst[q*ld+j] = x[q]·row j, q < 6; cols is a multiple of 16.
 //
 //go:noescape
-func dotI8x6AVX512(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int)
+func dotI8x6AVX512(dst *float32, ld int, x *float32, cols int, w *byte, stride int, rows int, next *byte)

@@ -116,7 +116,7 @@ func TestDotKeepsNaNInItsOutput(t *testing.T) {
 		v[5*cols+17] = float32(math.NaN())
 		w := encodeRows(fmtF32, v, rows, cols, 4*cols)
 		dst := make([]float32, n*rows)
-		DotF32(dst, rows, x, n, w, 4*cols, rows, cols)
+		DotF32(dst, rows, x, n, w, 4*cols, rows, cols, nil)
 		for i, d := range dst {
 			assert.Equal(t, i%rows == 5, d != d, "output %d", i)
 		}
@@ -219,13 +219,13 @@ func TestDotAndAxpyOfNothing(t *testing.T) {
 
 func TestShortSlicesPanic(t *testing.T) {
 	x, w, dst := make([]float32, 32), make([]byte, 256), make([]float32, 8)
-	assert.PanicsWithValue(t, "vec: DotF32: got len(dst) 7, want at least 8", func() { DotF32(dst[:7], 4, x, 2, w, 64, 4, 16) })
-	assert.PanicsWithValue(t, "vec: DotF32: got len(x) 31, want at least 32", func() { DotF32(dst, 4, x[:31], 2, w, 64, 4, 16) })
-	assert.PanicsWithValue(t, "vec: DotF32: got len(w) 255, want at least 256", func() { DotF32(dst, 4, x, 2, w[:255], 64, 4, 16) })
-	assert.PanicsWithValue(t, "vec: DotF32: got ld 3, want at least 4", func() { DotF32(dst, 3, x, 2, w, 64, 4, 16) })
-	assert.PanicsWithValue(t, "vec: AxpyI8: got len(w) 79, want at least 80", func() { AxpyI8(x, dst, 4, 2, w[:79], 20, 4, 16) })
-	assert.PanicsWithValue(t, "vec: AxpyF16: got len(p) 7, want at least 8", func() { AxpyF16(x, dst[:7], 4, 2, w, 32, 4, 16) })
-	assert.PanicsWithValue(t, "vec: AxpyF16: got len(dst) 31, want at least 32", func() { AxpyF16(x[:31], dst, 4, 2, w, 32, 4, 16) })
+	assert.PanicsWithValue(t, "vec: DotF32: got len(dst) 7, want at least 8", func() { DotF32(dst[:7], 4, x, 2, w, 64, 4, 16, nil) })
+	assert.PanicsWithValue(t, "vec: DotF32: got len(x) 31, want at least 32", func() { DotF32(dst, 4, x[:31], 2, w, 64, 4, 16, nil) })
+	assert.PanicsWithValue(t, "vec: DotF32: got len(w) 255, want at least 256", func() { DotF32(dst, 4, x, 2, w[:255], 64, 4, 16, nil) })
+	assert.PanicsWithValue(t, "vec: DotF32: got ld 3, want at least 4", func() { DotF32(dst, 3, x, 2, w, 64, 4, 16, nil) })
+	assert.PanicsWithValue(t, "vec: AxpyI8: got len(w) 79, want at least 80", func() { AxpyI8(x, dst, 4, 2, w[:79], 20, 4, 16, nil) })
+	assert.PanicsWithValue(t, "vec: AxpyF16: got len(p) 7, want at least 8", func() { AxpyF16(x, dst[:7], 4, 2, w, 32, 4, 16, nil) })
+	assert.PanicsWithValue(t, "vec: AxpyF16: got len(dst) 31, want at least 32", func() { AxpyF16(x[:31], dst, 4, 2, w, 32, 4, 16, nil) })
 }
 
 func TestDotAndAxpyDoNotAllocate(t *testing.T) {
@@ -234,10 +234,10 @@ func TestDotAndAxpyDoNotAllocate(t *testing.T) {
 			w := make([]byte, 16*4*64)
 			allocs := testing.AllocsPerRun(10, func() {
 				var dst, x [256]float32 // on the stack, if the kernels let them
-				DotF32(dst[:], 16, x[:], 4, w, 4*cols, 16, cols)
-				DotI8(dst[:], 16, x[:], 4, w, 4*cols, 16, cols)
-				AxpyF16(dst[:], x[:], 16, 3, w, 4*cols, 16, cols)
-				AxpyBF16(dst[:], x[:], 16, 3, w, 4*cols, 16, cols)
+				DotF32(dst[:], 16, x[:], 4, w, 4*cols, 16, cols, nil)
+				DotI8(dst[:], 16, x[:], 4, w, 4*cols, 16, cols, nil)
+				AxpyF16(dst[:], x[:], 16, 3, w, 4*cols, 16, cols, nil)
+				AxpyBF16(dst[:], x[:], 16, 3, w, 4*cols, 16, cols, nil)
 			})
 			assert.Zero(t, allocs, "cols %d", cols)
 		}

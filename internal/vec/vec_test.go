@@ -145,9 +145,9 @@ func (f format) String() string { return [...]string{"f32", "f16", "bf16", "i8"}
 
 // doDot and doAxpy go through the exported functions.
 func doDot(f format, dst []float32, ld int, x []float32, n int, w []byte, stride, rows, cols int) {
-	[]func([]float32, int, []float32, int, []byte, int, int, int){DotF32, DotF16, DotBF16, DotI8}[f](dst, ld, x, n, w, stride, rows, cols)
+	[]func([]float32, int, []float32, int, []byte, int, int, int, []byte){DotF32, DotF16, DotBF16, DotI8}[f](dst, ld, x, n, w, stride, rows, cols, w)
 }
 
 func doAxpy(f format, dst, p []float32, ld, n int, w []byte, stride, rows, cols int) {
-	[]func([]float32, []float32, int, int, []byte, int, int, int){AxpyF32, AxpyF16, AxpyBF16, AxpyI8}[f](dst, p, ld, n, w, stride, rows, cols)
+	[]func([]float32, []float32, int, int, []byte, int, int, int, []byte){AxpyF32, AxpyF16, AxpyBF16, AxpyI8}[f](dst, p, ld, n, w, stride, rows, cols, w)
 }

@@ -22,9 +22,9 @@ func axpyKernels(a *asm) {
 
 func (a *asm) axpy(f format, tokens int, widths ...int) {
 	a.fn(fmt.Sprintf("axpy%sx%d", f.name, tokens),
-		"func(dst *float32, cols int, p *float32, ld int, w *byte, stride, rows int)",
+		"func(dst *float32, cols int, p *float32, ld int, w *byte, stride, rows int, next *byte)",
 		fmt.Sprintf("dst[q*cols+d] += Σ p[q*ld+j] × row j[d], q < %d; cols is a multiple of %d.", tokens, a.lanes))
-	dst, cols, p, ld, w, stride, rows := a.arg("dst"), a.arg("cols"), a.arg("p"), a.arg("ld"), a.arg("w"), a.arg("stride"), a.arg("rows")
+	dst, cols, p, ld, w, stride, rows, next := a.arg("dst"), a.arg("cols"), a.arg("p"), a.arg("ld"), a.arg("w"), a.arg("stride"), a.arg("rows"), a.arg("next")
 	var scales reg.Register // the first row's header
 	if f.header > 0 {
 		scales = a.copyOf(w)
@@ -35,7 +35,7 @@ func (a *asm) axpy(f format, tokens int, widths ...int) {
 		a.Label(strip)
 		a.CMPQ(left, imm(width*a.lanes))
 		a.JL(LabelRef(end))
-		a.strip(f, tokens, width, dst, cols, p, ld, w, scales, stride, rows)
+		a.strip(f, tokens, width, dst, cols, p, ld, w, scales, stride, rows, next)
 		a.ADDQ(imm(4*a.lanes*width), dst)
 		a.ADDQ(imm(f.size*a.lanes*width), w)
 		a.SUBQ(imm(width*a.lanes), left)
@@ -45,7 +45,7 @@ func (a *asm) axpy(f format, tokens int, widths ...int) {
 	a.ret()
 }
 
-func (a *asm) strip(f format, tokens, width int, dst, cols, p, ld, w, scales, stride, rows reg.Register) {
+func (a *asm) strip(f format, tokens, width int, dst, cols, p, ld, w, scales, stride, rows, next reg.Register) {
 	out := a.table(dst, cols, 4, tokens, nil)
 	acc := make([][]reg.VecVirtual, tokens)
 	for t := range acc {
@@ -81,6 +81,9 @@ func (a *asm) strip(f format, tokens, width int, dst, cols, p, ld, w, scales, st
 		}
 	}
 	a.ADDQ(stride, row)
+	if width > 1 {
+		a.prefetch(next, f.size*a.lanes*width)
+	}
 	a.advance(in, 4)
 	a.DECQ(j)
 	a.JNZ(LabelRef(loop))

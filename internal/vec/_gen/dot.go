@@ -22,10 +22,10 @@ func dotKernels(a *asm) {
 
 func (a *asm) dot(f format, tokens, rows int) {
 	a.fn(fmt.Sprintf("dot%sx%d", f.name, tokens),
-		"func(dst *float32, ld int, x *float32, cols int, w *byte, stride, rows int)",
+		"func(dst *float32, ld int, x *float32, cols int, w *byte, stride, rows int, next *byte)",
 		fmt.Sprintf("dst[q*ld+j] = x[q]·row j, q < %d; cols is a multiple of %d.", tokens, a.lanes))
 	d := &dotter{asm: a, f: f, dst: a.arg("dst"), ld: a.arg("ld"), x: a.arg("x"), cols: a.arg("cols"),
-		w: a.arg("w"), stride: a.arg("stride")}
+		w: a.arg("w"), stride: a.arg("stride"), next: a.arg("next")}
 	d.triple = a.times(d.stride, 3)
 	left := a.arg("rows")
 	for _, r := range []int{rows, 1} {
@@ -50,8 +50,8 @@ func (a *asm) dot(f format, tokens, rows int) {
 
 type dotter struct {
 	*asm
-	f                                   format
-	dst, ld, x, cols, w, stride, triple reg.Register
+	f                                         format
+	dst, ld, x, cols, w, stride, triple, next reg.Register
 }
 
 func (d *dotter) tile(tokens, rows int) {
@@ -64,8 +64,9 @@ func (d *dotter) tile(tokens, rows int) {
 	x := d.table(d.x, d.cols, 4, tokens, nil)
 	left := d.copyOf(d.cols)
 	alone := tokens == 1 && rows == 8 // as when a weight is read for one token: bound by memory
-	ahead := d.GP64()
+	ahead := d.next
 	if alone {
+		ahead = d.GP64()
 		d.LEAQ(Mem{Base: d.w, Index: d.stride, Scale: 8}, ahead)
 	}
 	one, last, done := fmt.Sprintf("cols%d", rows), fmt.Sprintf("last%d", rows), fmt.Sprintf("sum%d", rows)
@@ -73,7 +74,7 @@ func (d *dotter) tile(tokens, rows int) {
 	d.SUBQ(imm(2*d.lanes), left)
 	d.JL(LabelRef(last))
 	d.Label(one)
-	if alone {
+	if rows > 1 {
 		d.prefetch(ahead, rows*2*d.lanes*d.f.size)
 	}
 	d.step(acc, x, w, 0)

@@ -61,7 +61,7 @@ func gemvKernels(a *asm) {
 
 // prefetch asks for the next bytes of the rows that follow the 8 in hand, as one
 // stream: eight short ones interleaved are too much for the processor to foresee.
-func (a *asm) prefetch(at reg.GPVirtual, bytes int) {
+func (a *asm) prefetch(at reg.Register, bytes int) {
 	for off := 0; off < bytes; off += 64 {
 		a.PREFETCHT0(Mem{Base: at, Disp: off})
 	}

@@ -25,8 +25,8 @@ func (s *Session) Save(w io.Writer) error {
 	}
 	le := binary.LittleEndian
 	logits := s.Logits()
-	note := make([]byte, 0, 12+4*(len(s.tokens)+len(logits)))
-	for _, n := range []int{len(s.tokens), s.read, len(logits)} {
+	note := make([]byte, 0, 16+4*(len(s.tokens)+len(logits)))
+	for _, n := range []int{len(s.tokens), s.read, s.rehearsed, len(logits)} {
 		note = le.AppendUint32(note, uint32(n))
 	}
 	for _, id := range s.tokens {
@@ -57,20 +57,20 @@ func (m *Model) LoadSession(r io.Reader, cfg kvcache.Config) (*Session, error) {
 
 // parse fills the session from a note; it reports whether the note makes sense.
 func (s *Session) parse(note []byte) bool {
-	if len(note) < 12 || len(note)%4 != 0 {
+	if len(note) < 16 || len(note)%4 != 0 {
 		return false
 	}
 	words := make([]uint32, len(note)/4)
 	for j := range words {
 		words[j] = binary.LittleEndian.Uint32(note[4*j:])
 	}
-	tokens, read, logits := uint64(words[0]), words[1], uint64(words[2])
-	words = words[3:]
+	tokens, read, rehearsed, logits := uint64(words[0]), words[1], words[2], uint64(words[3])
+	words = words[4:]
 	vocab := s.m.Config().VocabSize
-	if tokens+logits != uint64(len(words)) || uint64(read) > tokens || logits%uint64(vocab) != 0 {
+	if tokens+logits != uint64(len(words)) || uint64(read) > tokens || rehearsed > read || logits%uint64(vocab) != 0 {
 		return false
 	}
-	s.read = int(read)
+	s.read, s.rehearsed = int(read), int(rehearsed)
 	for _, id := range words[:tokens] {
 		if id >= uint32(vocab) {
 			return false

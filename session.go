@@ -21,15 +21,16 @@ var ErrNoPrompt = errors.New("winnow: the session is empty and so is the prompt"
 // Session is one sequence: the tokens so far and the cache of their keys and
 // values. It belongs to one goroutine.
 type Session struct {
-	m       *Model
-	cache   *kvcache.Cache
-	scratch model.Scratch
-	tokens  []int32 // all of the sequence, also those that are not in the cache yet
-	read    int     // tokens that went through the model: the next position
-	rest    int     // tokens of an unfinished prompt that Append was promised
-	pos     []int32
-	seq     [1]model.Seq
-	stats   Stats
+	m         *Model
+	cache     *kvcache.Cache
+	scratch   model.Scratch
+	tokens    []int32 // all of the sequence, also those that are not in the cache yet
+	read      int     // tokens that went through the model: the next position
+	rehearsed int     // tokens that a policy has had read again
+	rest      int     // tokens of an unfinished prompt that Append was promised
+	pos       []int32
+	seq       [1]model.Seq
+	stats     Stats
 }
 
 // Stats counts what a session has computed.
@@ -97,6 +98,9 @@ func (s *Session) Append(ctx context.Context, tokens []int32, o AppendOptions) e
 	s.scratch.Progress = o.Progress
 	err := s.forward(ctx, tokens, o.Out, kvcache.Step{Prompt: true, Rest: o.Rest})
 	s.scratch.Progress = nil
+	if err == nil && o.Rest == 0 {
+		err = s.rehearse(ctx, tokens)
+	}
 	if err != nil {
 		if before != nil {
 			s.cache = before
@@ -172,11 +176,6 @@ func (s *Session) room(n int) error {
 }
 
 func (s *Session) forward(ctx context.Context, tokens, out []int32, step kvcache.Step) error {
-	s.m.running.RLock()
-	defer s.m.running.RUnlock()
-	if s.m.closed {
-		return ErrClosed
-	}
 	s.pos = s.pos[:0]
 	for j := range tokens {
 		s.pos = append(s.pos, int32(s.read+j))
@@ -185,7 +184,17 @@ func (s *Session) forward(ctx context.Context, tokens, out []int32, step kvcache
 	s.cache.Begin(step)
 	q := &s.seq[0]
 	q.Tokens, q.Pos, q.KV, q.Out = tokens, s.pos, s.cache, out
-	if err := s.m.model.Forward(ctx, s.seq[:], &s.scratch); err != nil {
+	return s.run(ctx, s.seq[:])
+}
+
+// run runs the model, unless it was closed.
+func (s *Session) run(ctx context.Context, seqs []model.Seq) error {
+	s.m.running.RLock()
+	defer s.m.running.RUnlock()
+	if s.m.closed {
+		return ErrClosed
+	}
+	if err := s.m.model.Forward(ctx, seqs, &s.scratch); err != nil {
 		return fmt.Errorf("winnow: %w", err)
 	}
 	return nil
@@ -211,7 +220,7 @@ func (s *Session) Stats() Stats { return s.stats }
 // full blocks of their caches, and may be used by different goroutines.
 func (s *Session) Fork() *Session {
 	f := s.m.session(s.cache.Fork())
-	f.tokens, f.read, f.rest = slices.Clone(s.tokens), s.read, s.rest
+	f.tokens, f.read, f.rest, f.rehearsed = slices.Clone(s.tokens), s.read, s.rest, s.rehearsed
 	f.seq[0].Logits = slices.Clone(s.seq[0].Logits)
 	return f
 }
@@ -228,7 +237,7 @@ func (s *Session) Truncate(n int) {
 	s.tokens = s.tokens[:n]
 	if n < s.read {
 		s.cache.Truncate(int32(n))
-		s.read, s.rest = n, 0
+		s.read, s.rest, s.rehearsed = n, 0, min(n, s.rehearsed)
 	}
 	s.seq[0].Logits = nil
 }

@@ -101,7 +101,7 @@ func TestGenerateIsDeterministic(t *testing.T) {
 // loaded write what an uninterrupted one writes.
 func TestGoingOn(t *testing.T) {
 	m := tiny(t, winnow.Options{})
-	for _, cfg := range []kvcache.Config{{}, {K: quant.Int8, Policy: policy.SnapKV{Budget: 40}}, {Policy: policy.Window{Sink: 2, Recent: 30, Renumber: true}}} {
+	for _, cfg := range []kvcache.Config{{}, {K: quant.Int8, Policy: policy.SnapKV{Budget: 40}}, {Policy: policy.Window{Sink: 2, Recent: 30, Renumber: true}}, {Policy: policy.KVzip{Budget: 40, Chunk: 50}}, {Policy: policy.Recycled{Over: policy.ExpectedAttention{Budget: 40}, TopK: 20, Stride: 1}, Pin: 3}} {
 		prompt := strings.Repeat("what was kept of the long text ", 5)
 		all, _ := write(t, session(t, m, cfg), prompt, winnow.GenerateOptions{MaxTokens: 30})
 		s := session(t, m, cfg)
@@ -123,7 +123,7 @@ func TestGoingOn(t *testing.T) {
 func TestAppendInPieces(t *testing.T) {
 	m := tiny(t, winnow.Options{})
 	tokens := m.Tokenizer().Encode(strings.Repeat("the prompt may come in pieces. ", 6), tokenizer.EncodeOptions{})
-	for _, cfg := range []kvcache.Config{{}, {K: quant.Int8, V: quant.Int8, Policy: policy.SnapKV{Budget: 48, Observe: 16}}} {
+	for _, cfg := range []kvcache.Config{{}, {K: quant.Int8, V: quant.Int8, Policy: policy.SnapKV{Budget: 48, Observe: 16}}, {Policy: policy.KVzip{Budget: 40, Chunk: 50}}} {
 		whole := session(t, m, cfg)
 		require.NoError(t, whole.Append(t.Context(), tokens, winnow.AppendOptions{}))
 		for _, piece := range []int{1, 7, 64} {
@@ -252,11 +252,15 @@ func (c *cancelAfter) Err() error {
 // A prompt that is interrupted between layers leaves the session as it was.
 func TestCancel(t *testing.T) {
 	m := tiny(t, winnow.Options{})
-	for _, cfg := range []kvcache.Config{{}, {Policy: policy.SnapKV{Budget: 20, Observe: 8}}} {
+	for _, cfg := range []kvcache.Config{{}, {Policy: policy.SnapKV{Budget: 20, Observe: 8}}, {Policy: policy.KVzip{Budget: 20, Chunk: 30}}} {
 		s := session(t, m, cfg)
 		require.NoError(t, s.Append(t.Context(), make([]int32, 70), winnow.AppendOptions{}))
 		f := s.Fork()
-		for n := range 3 {
+		looks := 3
+		if _, ok := cfg.Policy.(kvcache.Rehearser); ok {
+			looks = 9 // those of the rehearsal too
+		}
+		for n := range looks {
 			err := s.Append(&cancelAfter{t.Context(), n}, make([]int32, 50), winnow.AppendOptions{})
 			require.ErrorIs(t, err, context.Canceled)
 		}

@@ -144,33 +144,3 @@ func (w *Work) turn(shift int32, p Params) *quant.Input {
 	w.shifted.Set(w.turned, rows, p.HeadDim)
 	return &w.shifted
 }
-
-// Watch adds the weights of the watched queries of KV head h to v.Scores.Mass,
-// query after query. Attend must have done all queries of the head. Different
-// heads may run at the same time, each with its own Work.
-func (w *Work) Watch(q []float32, pos []int32, v View, p Params, h int) {
-	group := p.Group()
-	tile := max(1, QueryRows/group)
-	for lo := v.Scores.From; lo < len(pos); lo += tile {
-		hi := min(lo+tile, len(pos))
-		w.load(q, p, h, lo, hi)
-		for i := range v.Heads[h] {
-			s := &v.Heads[h][i]
-			if !s.seen(pos[lo:hi], p) {
-				continue
-			}
-			w.logits(s, pos[lo:hi], p)
-			for r := range (hi - lo) * group {
-				head := h*group + r%group
-				o := v.Scores.norms[(lo-v.Scores.From+r/group)*p.NumHeads+head]
-				row := w.s[r*BlockRows:][:len(s.Pos)]
-				if o.sum == 0 {
-					continue
-				}
-				vec.ExpSum(row, o.max)
-				vec.Scale(row, 1/o.sum)
-				vec.Add(v.Scores.Mass[head][s.At:][:len(row)], row)
-			}
-		}
-	}
-}

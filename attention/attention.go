@@ -58,6 +58,11 @@ const BlockRows = 64
 type Scores struct {
 	From int
 	Mass [][]float32 // [NumHeads][rows that the head's KV head shows]
+	Most bool        // Mass is the largest weight of a query instead of their sum
+
+	// Among, [NumKVHeads], are other rows than those shown: then the weights
+	// are those of a softmax over these, and Mass is of them. nil: the view's.
+	Among [][]Span
 
 	norms []norm // [queries from From][NumHeads]
 }

@@ -69,6 +69,12 @@ type Plan struct {
 	Pick  [][]int32 // [NumKVHeads] slots to show, ascending; nil: all. The cache may change it
 	Watch int       // how many of the last queries to watch; All: every one
 
+	// Most records the largest weight of a watched query instead of the sum.
+	// Among, like Pick, are slots to record weights for, as if these alone
+	// were shown; nil: those shown.
+	Most  bool
+	Among [][]int32
+
 	// The first Lead slots are shown as if they stood Shift positions later.
 	Lead  int
 	Shift int32
@@ -84,6 +90,7 @@ type Step struct {
 	Q      []float32 // their rotated queries in this layer, [len(Pos)][NumHeads][HeadDim]
 	Prompt bool      // they were given, not generated
 	Rest   int       // tokens of the same prompt still to come
+	Again  *Again    // not nil in a rehearsal
 }
 
 // Cache is the history of one sequence. It belongs to one goroutine; Fork it
@@ -144,7 +151,7 @@ func (c *Cache) Update(i, lo int, q, k, v []float32) attention.View {
 	if lo < 0 || lo+n > len(c.step.Pos) || len(v) != len(k) {
 		panic(fmt.Sprintf("kvcache: Update: got tokens %d..%d, want at most %d; %d keys, %d values", lo, lo+n, len(c.step.Pos), len(k), len(v)))
 	}
-	c.tile = Step{Pos: c.step.Pos[lo : lo+n], Q: q, Prompt: c.step.Prompt, Rest: c.step.Rest + len(c.step.Pos) - lo - n}
+	c.tile = Step{Pos: c.step.Pos[lo : lo+n], Q: q, Prompt: c.step.Prompt, Rest: c.step.Rest + len(c.step.Pos) - lo - n, Again: c.step.Again}
 	if c.step.Kind != nil {
 		c.tile.Kind = c.step.Kind[lo : lo+n]
 	}
@@ -157,6 +164,19 @@ func (c *Cache) Update(i, lo int, q, k, v []float32) attention.View {
 	}
 	c.view.Scores = c.watch(l, plan, n)
 	return c.view
+}
+
+// among lists the spans of the slots that weights are recorded for.
+func (c *Cache) among(l *Layer, plan Plan) [][]attention.Span {
+	if plan.Among == nil {
+		return nil
+	}
+	plan.Pick = plan.Among
+	spans := make([][]attention.Span, len(l.Heads))
+	for h := range spans {
+		spans[h] = c.spans(l, h, plan, nil)
+	}
+	return spans
 }
 
 // watch returns where the step's attention is to be recorded, nil for nowhere.
@@ -173,10 +193,14 @@ func (c *Cache) watch(l *Layer, plan Plan, n int) *attention.Scores {
 		}
 	}
 	l.seen.Reset(max(0, n-min(n, plan.Watch)), n, c.shape.NumHeads)
+	l.seen.Most, l.seen.Among = plan.Most, c.among(l, plan)
 	for g, mass := range l.seen.Mass {
 		h := g / l.Group
 		shown := l.Heads[h].Len()
-		if plan.Pick != nil {
+		switch {
+		case plan.Among != nil:
+			shown = len(plan.Among[h])
+		case plan.Pick != nil:
 			shown = len(plan.Pick[h])
 		}
 		old := len(mass)

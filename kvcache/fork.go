@@ -31,7 +31,7 @@ func (c *Cache) Fork() *Cache {
 			hd.pos, hd.kind, hd.score = slices.Clone(hd.pos), slices.Clone(hd.kind), slices.Clone(hd.score)
 		}
 		if l.seen != nil {
-			seen := &attention.Scores{Mass: make([][]float32, len(l.seen.Mass))}
+			seen := &attention.Scores{Most: l.seen.Most, Mass: make([][]float32, len(l.seen.Mass))}
 			for g, mass := range l.seen.Mass {
 				seen.Mass[g] = slices.Clone(mass)
 			}

@@ -17,22 +17,29 @@ func (c *Cache) plan(l *Layer) Plan {
 	if plan.Lead > 0 {
 		plan.Lead += l.Heads[0].pinned
 	}
-	for h, pick := range plan.Pick {
+	c.addPinned(l, plan.Pick)
+	c.addPinned(l, plan.Among)
+	l.hide(0)
+	return plan
+}
+
+// addPinned has a policy's slots count from the first row, and the pinned ones
+// among them.
+func (c *Cache) addPinned(l *Layer, pick [][]int32) {
+	for h, own := range pick {
 		n := l.Heads[h].pinned
 		if n == 0 {
 			continue
 		}
-		all := c.work.ints.take(n + len(pick))
+		all := c.work.ints.take(n + len(own))
 		for j := range n {
 			all[j] = int32(j)
 		}
-		for j, slot := range pick {
+		for j, slot := range own {
 			all[n+j] = slot + int32(n)
 		}
-		plan.Pick[h] = all
+		pick[h] = all
 	}
-	l.hide(0)
-	return plan
 }
 
 // keep asks the policy, which does not see pinned rows, what survives.

@@ -53,6 +53,16 @@ func TestConformance(t *testing.T) {
 			Tight: policy.CriticalKV{Scorer: policy.AdaKV{Scorer: policy.SnapKV{Budget: 70, Observe: 16}}}, Rows: 70, Ragged: true, Grow: true,
 		},
 		{
+			Name:  "kvzip",
+			Ample: policy.KVzip{Budget: ample, Chunk: 150},
+			Tight: policy.KVzip{Budget: 70, Chunk: 150}, Rows: 70, Spread: true, Whole: true, Grow: true,
+		},
+		{
+			Name:  "kvzip-layers",
+			Ample: policy.KVzip{Budget: ample},
+			Tight: policy.KVzip{Budget: 70, PerLayer: true}, Rows: 70, Ragged: true, Whole: true, Grow: true,
+		},
+		{
 			Name:  "h2o",
 			Ample: policy.H2O{Recent: ample},
 			Tight: policy.H2O{Heavy: 30, Recent: 40}, Rows: 70,

@@ -7,6 +7,7 @@
 //	TOVA     what the last query attends to (Oren et al. 2024)
 //	KeyDiff  rows whose keys differ most from the others (Park et al. 2025)
 //	ExpectedAttention  what queries yet to come should attend to (NVIDIA kvpress 2025)
+//	KVzip    what the model needs to repeat the text (Kim et al. 2025)
 //	Random   rows drawn by lot, for comparison
 //	Recycled everything stays, but most steps see a part: Recycled Attention, RefreshKV (Xu et al. 2024)
 //

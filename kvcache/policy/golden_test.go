@@ -68,6 +68,7 @@ type layer struct {
 	c     *kvcache.Cache
 	p     attention.Params
 	next  int32
+	again *kvcache.Again
 	votes func(l *kvcache.Layer, seen *attention.Scores) // sees the scores before the policy acts
 }
 
@@ -97,7 +98,7 @@ func (l *layer) step(prompt bool, q, k, v []float32) []float32 {
 		pos[j] = l.next
 		l.next++
 	}
-	l.c.Begin(kvcache.Step{Pos: pos, Prompt: prompt})
+	l.c.Begin(kvcache.Step{Pos: pos, Prompt: prompt, Again: l.again})
 	view := l.c.Update(0, 0, q, k, v)
 	dst := make([]float32, len(q))
 	attention.Attend(dst, q, pos, view, l.p)

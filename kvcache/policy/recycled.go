@@ -81,6 +81,8 @@ func (p Recycled) Check(shape kvcache.Shape, cfg kvcache.Config) error {
 		return err
 	}
 	switch over := p.Over.(type) {
+	case kvcache.Rehearser:
+		return fmt.Errorf("policy: Recycled: got %T below, which wants prompts read again for itself", over)
 	case H2O, TOVA:
 		return fmt.Errorf("policy: Recycled: got %T below, which must see all rows at each generated token", over)
 	case Recycled:

@@ -46,6 +46,7 @@ var methods = []method{
 	{"adakv-expectedattention", []string{"budget"}, func(c *Cache) kvcache.Policy {
 		return policy.AdaKV{Scorer: policy.ExpectedAttention{Budget: c.Budget}}
 	}},
+	{"kvzip", []string{"budget"}, func(c *Cache) kvcache.Policy { return policy.KVzip{Budget: c.Budget} }},
 	{"criticalkv", []string{"budget", "observe"}, func(c *Cache) kvcache.Policy { return policy.CriticalKV{Scorer: c.snapKV()} }},
 	{"keydiff", []string{"budget"}, func(c *Cache) kvcache.Policy { return policy.KeyDiff{Budget: c.Budget} }},
 	{"recycled", []string{"budget", "stride"}, func(c *Cache) kvcache.Policy {

@@ -37,6 +37,8 @@ type Case struct {
 	Rows    int            // that each head holds when a prompt longer than that ends
 	Layers  []int          // Rows of each layer, in place of Rows where they differ
 	Ragged  bool           // Rows is the mean over a layer's heads, give or take one
+	Spread  bool           // Rows is the mean over all layers and heads, exactly
+	Whole   bool           // the whole prompt is held until it ends
 	Grow    bool           // rows generated later are all kept and come on top
 	Forgets bool           // what follows depends on Layer.Memo, which a file does not hold: a loaded cache goes on as one without memos
 }

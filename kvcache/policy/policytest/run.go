@@ -54,6 +54,11 @@ func (r *run) read(piece int) *run {
 		n := min(piece, promptLen-r.at)
 		r.forward(n, kvcache.Step{Prompt: true, Rest: promptLen - r.at - n})
 	}
+	lead := func([]int32) []int32 { return []int32{7, 8} }
+	require.NoError(r.t, r.kv.Rehearse(r.tokens[:promptLen], 0, lead, func(f *kvcache.Cache, tokens []int32, s kvcache.Step) error {
+		f.Begin(s)
+		return r.m.Forward(context.Background(), []model.Seq{{Tokens: tokens, Pos: s.Pos, KV: f, Out: []int32{}}}, &r.s)
+	}))
 	return r
 }
 
@@ -81,15 +86,18 @@ func (r *run) shape(c Case) {
 			for j := range cfg.Pin {
 				require.Equal(r.t, int32(j), pos[j], "pinned rows stay")
 			}
-			if sum += len(pos); !c.Ragged {
+			if sum += len(pos); !c.Ragged && !c.Spread {
 				require.Len(r.t, pos, want, "layer %d, head %d", i, h)
 			}
 			require.Less(r.t, int(pos[len(pos)-1]), r.at)
 			kept += int64(len(pos))
 		}
-		if c.Ragged {
+		if c.Ragged && !c.Spread {
 			require.InDelta(r.t, want*len(l.Heads), sum, float64(len(l.Heads)), "layer %d", i)
 		}
+	}
+	if one := r.kv.Shape(); c.Spread {
+		require.EqualValues(r.t, r.want(c, 0)*one.NumLayers*one.NumKVHeads, kept, "rows of all layers")
 	}
 	// Evicted rows may still take one block a head, and an eighth.
 	one := r.kv.Shape()
@@ -100,7 +108,7 @@ func (r *run) shape(c Case) {
 	require.LessOrEqual(r.t, r.kv.Bytes(), bytes, "memory of evicted rows is freed")
 	layer := one
 	layer.NumLayers = 1
-	if c.Tight != nil && r.at == promptLen {
+	if c.Tight != nil && !c.Whole && r.at == promptLen {
 		whole := layer.Bytes(cfg, promptLen)
 		require.LessOrEqual(r.t, r.kv.Peak(), whole+r.kv.Bytes(), "peak is one whole layer and the others compressed")
 		require.GreaterOrEqual(r.t, r.kv.Peak(), whole)

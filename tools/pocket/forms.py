@@ -21,6 +21,9 @@ UNTRAINED = [
     (NUMBERS[0][0], "Tell me the magic number that belongs to {k}.", "The magic number that belongs to {k} is"),
     (NUMBERS[2][0], "{k} has a secret code. Which one?", "{k} has the secret code"),
 ]
+# RULER's first words. {kind} is what values are.
+INTRO = "A special magic {kind} is hidden within the following text. Make sure to memorize it. I will quiz you about the {kind} afterwards.\n"
+CHAIN_INTRO = "Memorize and track the chain(s) of variable assignment hidden in the following text.\n\n"
 NOISE = "The grass is green. The sky is blue. The sun is yellow. Here we go. There and back again."
 
 
@@ -33,32 +36,39 @@ def held_out_key(rng):
     return rng.choice(HELD_OUT_ADJECTIVES) + "-" + rng.choice(HELD_OUT_NOUNS)
 
 
+def uuid(rng):
+    return "-".join("".join(rng.choices("0123456789abcdef", k=n)) for n in (8, 4, 4, 4, 12))
+
+
 class Keys:
     """Draws keys and values; `lexicon` are more words, so that no key is learned by heart."""
 
     def __init__(self, rng, lexicon):
         held = set(HELD_OUT_ADJECTIVES + HELD_OUT_NOUNS)
-        self.r, self.lexicon = rng, [w for w in lexicon if w not in held]
+        free = lambda words: [w for w in words if w not in held]
+        self.r, self.lexicon, self.adjectives, self.nouns = rng, free(lexicon), free(ADJECTIVES), free(NOUNS)
 
     def key(self):
         r, u = self.r, self.r.random()
         if u < 0.35:
-            return r.choice(ADJECTIVES) + "-" + r.choice(NOUNS)
+            return r.choice(self.adjectives) + "-" + r.choice(self.nouns)
         if u < 0.70:
             return r.choice(self.lexicon) + "-" + r.choice(self.lexicon)
         if u < 0.80:
             return r.choice(PEOPLE) + " " + r.choice(self.lexicon).capitalize()
         if u < 0.92:
-            return "the " * (r.random() < 0.3) + r.choice(ADJECTIVES + self.lexicon) + " " + r.choice(NOUNS + self.lexicon)
+            return "the " * (r.random() < 0.3) + r.choice(self.adjectives + self.lexicon) + " " + r.choice(self.nouns + self.lexicon)
         return "".join(r.choices("ABCDEFGHJKLMNPQRSTUVWXYZ", k=r.randint(1, 3))) + digits(r, r.randint(1, 3))
 
     def word(self):
         r = self.r
         if r.random() < 0.3:
             return r.choice(self.lexicon) + "-" + r.choice(self.lexicon)
-        return r.choice(NOUNS + self.lexicon)
+        return r.choice(self.nouns + self.lexicon)
 
     def fact(self, form):
+        if form is NUMBERS[0] and self.r.random() < 0.08:
+            return self.key(), uuid(self.r)
         return self.key(), self.word() if form in WORDS else digits(self.r)
 
     def facts(self, form, n):
@@ -84,8 +94,9 @@ class Chain:
         while len(names) < hops + 1:
             names.add(variable(rng))
         self.names, self.value = list(names), digits(rng, 5)
-        self.facts = [f"VAR {self.names[0]} = {self.value}."]
-        self.facts += [f"VAR {b} = VAR {a}." for a, b in zip(self.names, self.names[1:])]
+        stop = rng.choice((".", ""))
+        self.facts = [f"VAR {self.names[0]} = {self.value}{stop}"]
+        self.facts += [f"VAR {b} = VAR {a}{stop}" for a, b in zip(self.names, self.names[1:])]
 
     def resolve(self):
         """Asks for the last variable's value; the answer goes back along the chain."""

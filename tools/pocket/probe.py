@@ -9,7 +9,7 @@ import forms
 import tasks
 
 LENGTHS = (256, 512, 1024, 2048)
-CASES = 16
+CASES = 10
 
 
 class HeldOut(tasks.Tasks):
@@ -33,20 +33,20 @@ class Probe:
         for n in LENGTHS:
             t = HeldOut(self.tokenizer, self.prose, n)
             t.r.seed(n)
-            for kind in ("one", "eight", "chain"):
+            for kind in ("one", "eight", "chain", "list"):
                 result[f"{kind}@{n}"] = round(np.mean([self.right(model, self.case(t, kind, n)) for _ in range(CASES)]), 2)
         model.load_state_dict(live)
         return result
 
     def case(self, t, kind, n):
-        if kind == "chain":
+        if kind in ("chain", "list"):
             c = forms.Chain(t.r, 2)
             facts = [t.new().add(" " + f, tasks.HINT) for f in c.facts]
-            return t.hide(n, facts, lambda s: t.ask(s, *c.resolve()), None)
+            return t.hide(n, "", facts, False, lambda s: t.ask(s, *(c.resolve() if kind == "chain" else c.members())))
         form = t.r.choice(forms.NUMBERS[:3])
         some = t.keys.facts(form, 8 if kind == "eight" else 1)
         facts = [t.new().fill(" " + form[0], tasks.HINT, k=k, v=v) for k, v in some]
-        return t.hide(n, facts, lambda s: t.pose(s, form, t.r.choice(some)), None)
+        return t.hide(n, "", facts, False, lambda s: t.pose(s, form, t.r.choice(some)))
 
     def right(self, model, s):
         ids = torch.tensor([s.ids])

@@ -23,6 +23,11 @@ class Sequence:
         self.weights += [weight] * len(ids)
         return self
 
+    def append(self, other):
+        self.ids += other.ids[1:]
+        self.weights += other.weights[1:]
+        return self
+
     def fill(self, template, weight, **unknown):
         """Adds a fact: the words of its form are learned, the unknown is not."""
         parts, last = [], 0
@@ -66,9 +71,9 @@ class Tasks:
         self.r = random.Random(seed)
         self.keys = forms.Keys(self.r, lexicon)
         self.first_word = len(tokenizer.vocab) - len(tokenizer.merges)
-        ends = np.array([t[-1] in ".!?" for t in tokenizer.vocab])
+        ends = np.array([t[-1] in ".!?" for t in tokenizer.vocab])  # of sentences
         self.ends = lambda ids: np.flatnonzero(ends[np.asarray(ids, dtype=np.int64)])
-        self.noise = tokenizer.encode(" " + forms.NOISE)
+        self.noise = tokenizer.encode("\n" + forms.NOISE)
 
     # What a model reads without being asked.
 
@@ -82,11 +87,10 @@ class Tasks:
         i = self.r.randrange(len(self.text) - n)
         return self.text[i : i + n].astype(np.int64).tolist()
 
-    def haystack(self, n):
-        u = self.r.random()
-        if u < 0.08:
+    def haystack(self, n, noise):
+        if noise:
             return (self.noise * (n // len(self.noise) + 1))[:n]
-        if u < 0.25:
+        if self.r.random() < 0.2:
             ids = []
             while len(ids) < n:
                 ids += self.tok.encode(world.story(self.r, 16)[0] + "\n")
@@ -172,13 +176,13 @@ class Tasks:
 
     def book(self, n):
         """Nothing but facts of one form, then questions about them in another order."""
-        r, s, form = self.r, self.new(), self.form()
+        r, s, form, between = self.r, self.new(), self.form(), self.r.choice(" \n")
         some = self.keys.facts(form, max(2, n // 2 // 18))
         some = some[: r.randint(2, len(some))] if r.random() < 0.5 else some
         for k, v in some:
             if r.random() < 0.2:
                 s.cut()
-            s.fill(" " + form[0], HINT, k=k, v=v)
+            s.fill(between + form[0], HINT, k=k, v=v)
         s.cut()
         while len(s.ids) < n:
             self.pose(s, form, r.choice(some))
@@ -186,54 +190,50 @@ class Tasks:
 
     def needles(self, n):
         """Facts in a haystack, and questions about some at its end, at times at its beginning as well."""
-        r, form = self.r, self.form()
+        r, form, noise = self.r, self.form(), self.r.random() < 0.12
+        between = "\n" if noise else " "
         count = r.choice((1, 1, 2, 4, 8) if n > 400 else (1, 2, 4))
         some = self.keys.facts(form, count)
         asked = r.sample(some, min(count, r.randint(1, 4)))
-        facts = [self.new().fill(" " + form[0], HINT, k=k, v=v) for k, v in some]
+        facts = [self.new().fill(between + form[0], HINT, k=k, v=v) for k, v in some]
         if count < 3 and r.random() < 0.4:  # facts of another form stand beside them
             other = self.form()
-            facts += [self.new().fill(" " + other[0], HINT, k=k, v=v) for k, v in self.keys.facts(other, 2)]
-        return self.hide(n, facts, lambda s: [self.pose(s, form, f) for f in asked], form[1].format(k=asked[0][0]))
+            facts += [self.new().fill(between + other[0], HINT, k=k, v=v) for k, v in self.keys.facts(other, 2)]
+        begin = form[1].format(k=asked[0][0]) + "\n" if r.random() < 0.3 else ""
+        if "magic" in form[0] and r.random() < 0.5:
+            begin += forms.INTRO.format(kind="word" if form in forms.WORDS else "number")
+        return self.hide(n, begin, facts, noise, lambda s: [self.pose(s, form, f) for f in asked])
 
     def chains(self, n):
         """Chains of variables in a haystack, their assignments in order."""
-        r = self.r
-        chains = [forms.Chain(r, r.choice((1, 2, 2, 3))) for _ in range(r.choice((1, 1, 2, 3)))]
+        r, noise = self.r, self.r.random() < 0.3
+        chains = [forms.Chain(r, r.choice((1, 2, 2, 3, 4))) for _ in range(r.choice((1, 1, 2, 3)))]
         facts, left = [], [list(c.facts) for c in chains]
         while any(left):
-            facts.append(self.new().add(" " + r.choice([f for f in left if f]).pop(0), HINT))
+            facts.append(self.new().add(("\n" if noise else " ") + r.choice([f for f in left if f]).pop(0), HINT))
 
         def end(s):
             for c in r.sample(chains, min(2, len(chains))):
-                for question in r.sample((c.resolve(), c.members()), r.choice((1, 1, 2))):
+                for question in r.sample((c.resolve(), c.members()), r.choice((1, 2))):
                     self.ask(s, *question)
 
-        return self.hide(n, facts, end, None)
+        return self.hide(n, forms.CHAIN_INTRO if r.random() < 0.4 else "", facts, noise, end)
 
-    def hide(self, n, facts, end, before):
+    def hide(self, n, begin, facts, noise, end):
         """Spreads facts, in order, over a haystack, at ends of sentences; `end` adds the questions."""
         r, s, tail = self.r, self.new(), self.new()
-        if before and r.random() < 0.3:
-            s.add(before + "\n\n", HINT)
+        s.add(begin, HINT)
         end(tail)
         room = n - len(s.ids) - len(tail.ids) - sum(len(f.ids) for f in facts)
-        hay = self.haystack(max(room, 16))
+        hay = self.haystack(max(room, 16), noise)
         ends = self.ends(hay)
-        at = sorted(r.randrange(len(hay)) for _ in facts)
         last = 0
-        for i, fact in zip(at, facts):
+        for i, fact in zip(sorted(r.randrange(len(hay)) for _ in facts), facts):
             j = np.searchsorted(ends, i)
             i = int(ends[j]) + 1 if j < len(ends) else i
-            s.add(hay[last:i], TEXT).cut()
-            s.ids += fact.ids[1:]
-            s.weights += fact.weights[1:]
-            s.cut()
+            s.add(hay[last:i], TEXT).cut().append(fact).cut()
             last = i
-        s.add(hay[last:], TEXT).cut()
-        s.ids += tail.ids[1:]
-        s.weights += tail.weights[1:]
-        return s
+        return s.add(hay[last:], TEXT).cut().append(tail)
 
     def batch(self, rows, n, mix):
         """ids, weights and positions, each [rows][n + 1]; mix gives the share of each task."""

@@ -18,17 +18,17 @@ from bpe import Tokenizer
 from muon import Muon
 from probe import Probe
 
-TOKENS = 14e6  # the whole schedule
+TOKENS = 12e6  # the whole schedule
 STAGES = [  # share of the tokens until which a stage lasts, tokens a row, rows, shares of the tasks
     (0.10, 256, 16, dict(copies=0.20, repeats=0.10, book=0.35, needles=0.10, chains=0.05, reading=0.20)),
-    (0.30, 384, 11, dict(copies=0.05, repeats=0.10, book=0.25, needles=0.25, chains=0.10, reading=0.25)),
-    (0.65, 512, 8, dict(copies=0.02, repeats=0.06, book=0.17, needles=0.35, chains=0.12, reading=0.28)),
-    (0.88, 1024, 4, dict(copies=0.02, repeats=0.05, book=0.13, needles=0.40, chains=0.14, reading=0.26)),
-    (1.00, 2048, 2, dict(repeats=0.04, book=0.12, needles=0.52, chains=0.16, reading=0.16)),
+    (0.30, 384, 11, dict(copies=0.03, repeats=0.06, book=0.18, needles=0.24, chains=0.13, reading=0.36)),
+    (0.65, 512, 8, dict(copies=0.01, repeats=0.04, book=0.13, needles=0.28, chains=0.15, reading=0.39)),
+    (0.88, 1024, 4, dict(copies=0.01, repeats=0.03, book=0.10, needles=0.31, chains=0.15, reading=0.40)),
+    (1.00, 2048, 2, dict(repeats=0.03, book=0.10, needles=0.40, chains=0.17, reading=0.30)),
 ]
 WARM_UP, COOL_DOWN = 0.015, 0.55  # shares of the tokens: the learning rate rises, and falls from there on to a twentieth
 AVERAGE = 0.995  # per step, of the weights that are exported
-LOG_EVERY, PROBE_EVERY, SAVE_SECONDS = 25, 300, 180
+LOG_EVERY, PROBE_EVERY, SAVE_SECONDS = 25, 300, 120
 
 
 def rate(f):

@@ -31,6 +31,7 @@ var allowed = map[string][]string{
 	"kvcache/policy/policytest": {"internal/par", "internal/testmodel", "kvcache", "model", "model/weights", "quant"},
 	"eval":                      {"", "kvcache", "tokenizer"},
 	"calibrate":                 {"internal/par", "internal/vec", "kvcache", "model", "model/weights", "quant"},
+	"pocket":                    {""},
 	"":                          {"internal/par", "kvcache", "model", "model/weights", "quant", "sample", "tokenizer"},
 }
 

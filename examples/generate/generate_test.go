@@ -158,10 +158,18 @@ func TestInterrupted(t *testing.T) {
 	assert.Regexp(t, `generated +10 `, stderr.String())
 }
 
+// Without a model it is the one in the program that answers.
+func TestOwnModel(t *testing.T) {
+	code, out, stderr := start("", "-prompt", "The secret code of Anna is 70315. The secret code of Tom is 42688.\n"+
+		"Question: What is the secret code of Anna? Answer:", "-n", "6")
+	require.Equal(t, 0, code, stderr)
+	assert.Equal(t, " 70315", out)
+	code, _, stderr = start("", "-context", "8", "-prompt", strings.Repeat(prompt, 8))
+	assert.Equal(t, 1, code)
+	assert.Contains(t, stderr, "context is full")
+}
+
 func TestWrongUsage(t *testing.T) {
-	code, _, stderr := start("", "-prompt", prompt)
-	assert.Equal(t, 2, code)
-	assert.Contains(t, stderr, "no model is built into this program yet")
 	for args, say := range map[string]string{
 		"-prompt x -file y": "-prompt and -file",
 		"-n -1":             "-n",

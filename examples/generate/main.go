@@ -1,8 +1,13 @@
 // Generate continues a text.
 //
+//	generate -prompt "Once upon a time"
 //	generate -model FILE|DIR -prompt "Once upon a time" -n 100
 //	generate -model FILE|DIR -file book.txt -policy snapkv -budget 1024 -k int8 -v int8
 //	generate -model FILE|DIR -temp 0.8 -top-p 0.95 -seed 7 <prompt.txt
+//
+// Without -model the text is that of the small model in the program, which
+// writes simple English and answers questions about facts in its prompt (see
+// package pocket).
 //
 // The new text goes to standard output as it comes, what it took to standard
 // error. With -json both come as one object on standard output. Ctrl-C ends
@@ -35,7 +40,7 @@ func generate(ctx context.Context, args []string, stdin io.Reader, stdout, stder
 	if err != nil {
 		return err
 	}
-	m, err := winnow.Load(o.model, o.load)
+	m, err := o.open()
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/winnowlm/winnow"
 	"github.com/winnowlm/winnow/examples/internal/cli"
 	"github.com/winnowlm/winnow/kvcache"
+	"github.com/winnowlm/winnow/pocket"
 	"github.com/winnowlm/winnow/sample"
 )
 
@@ -23,7 +24,7 @@ func parse(args []string, stdout io.Writer) (options, error) {
 	var o options
 	var temp, topP, minP float64
 	fs := cli.Flags("generate")
-	fs.StringVar(&o.model, "model", "", "`path` of a .gguf or .safetensors file or a Hugging Face folder")
+	fs.StringVar(&o.model, "model", "", "`path` of a .gguf or .safetensors file or a Hugging Face folder; none: the small model in this program")
 	fs.StringVar(&o.load.Adapter, "adapter", "", "`path` of a LoRA adapter in GGUF, such as quantize -lorc-rank writes")
 	o.text = cli.TextFlags(fs, "prompt", "the text to continue")
 	fs.IntVar(&o.generate.MaxTokens, "n", 256, "most `tokens` to generate; 0: until the model ends")
@@ -38,7 +39,7 @@ func parse(args []string, stdout io.Writer) (options, error) {
 	fs.IntVar(&o.load.Context, "context", 0, "most `rows` in the cache; 0: the model's context")
 	cache := cli.CacheFlags(fs)
 	fs.BoolVar(&o.json, "json", false, "print one JSON object instead of the text")
-	if err := cli.Parse(fs, args, "-model FILE|DIR [flags]", stdout); err != nil {
+	if err := cli.Parse(fs, args, "[-model FILE|DIR] [flags]", stdout); err != nil {
 		return o, err
 	}
 	o.generate.Sample.Temperature, o.generate.Sample.TopP, o.generate.Sample.MinP = float32(temp), float32(topP), float32(minP)
@@ -52,10 +53,15 @@ func parse(args []string, stdout io.Writer) (options, error) {
 	return o, o.check()
 }
 
-func (o options) check() error {
+// open opens the model that was asked for, else the one in the program.
+func (o options) open() (*winnow.Model, error) {
 	if o.model == "" {
-		return cli.Usagef("no model is built into this program yet: pass one with -model, a .gguf or .safetensors file or a Hugging Face folder")
+		return pocket.Open(o.load)
 	}
+	return winnow.Load(o.model, o.load)
+}
+
+func (o options) check() error {
 	if _, err := sample.New(o.generate.Sample); err != nil {
 		return cli.Usagef("%v", err)
 	}

@@ -15,8 +15,10 @@ import (
 type blockFormat struct {
 	name        string
 	cols, bytes int // of a block
+	lo, hi      int // of codes that are whole numbers of a scale; both 0 where they stand for other levels
 	unpack      func(b *block, src []byte)
-	put         func(dst []byte, x []float32) // x is finite
+	fit         func(dst, code []byte, x []float32) // writes the scales for x, which is finite, to dst, and codes above lo to code
+	set         func(dst, code []byte)              // writes the codes to dst
 	// mul multiplies the input's 8-bit codes. Without it, rows are decoded a
 	// few at a time and multiplied as float32.
 	mul func(dst []float32, ld int, a *vec.Q8, w []byte, rows int)
@@ -62,11 +64,13 @@ func (f *blockFormat) Size(rows, cols int) int { return linear(rows, cols, f.col
 
 // Encode counts NaN as 0 and an infinity as the block's largest finite value.
 func (f *blockFormat) Encode(dst []byte, src []float32, rows, cols int) {
-	var x [superCols]float32
+	x, code := make([]float32, f.cols), make([]byte, f.cols)
 	for b := range rows * cols / f.cols {
-		copy(x[:f.cols], src[b*f.cols:])
-		makeFinite(x[:f.cols])
-		f.put(dst[b*f.bytes:][:f.bytes], x[:f.cols])
+		copy(x, src[b*f.cols:])
+		makeFinite(x)
+		to := dst[b*f.bytes:][:f.bytes]
+		f.fit(to, code, x)
+		f.set(to, code)
 	}
 }
 

@@ -9,26 +9,16 @@ import "fmt"
 type Codes struct {
 	Lo, Hi int
 	format *blockFormat
-	set    func(dst []byte, code []byte) // code is above Lo
-}
-
-// coded lists the formats that have such codes.
-var coded = []Codes{
-	{-128, 127, Q8_0.(*blockFormat), setQ8_0},
-	{-8, 7, Q4_0.(*blockFormat), setQ4_0},
-	{0, 15, Q4_K.(*blockFormat), setQ4_K},
-	{-32, 31, Q6_K.(*blockFormat), setQ6_K},
 }
 
 // CodesOf returns access to the codes of f, false if its values do not lie on
 // lines.
 func CodesOf(f Format) (Codes, bool) {
-	for _, c := range coded {
-		if Format(c.format) == f {
-			return c, true
-		}
+	b, ok := f.(*blockFormat)
+	if !ok || b.hi == b.lo {
+		return Codes{}, false
 	}
-	return Codes{}, false
+	return Codes{b.lo, b.hi, b}, true
 }
 
 // Lines writes the scale and the minimum of each column of encoded blocks.
@@ -51,7 +41,7 @@ func (c Codes) Set(blocks []byte, code []int) {
 		for d, v := range code[i*c.format.cols:][:c.format.cols] {
 			u[d] = byte(max(c.Lo, min(v, c.Hi)) - c.Lo)
 		}
-		c.set(blocks[i*c.format.bytes:][:c.format.bytes], u[:c.format.cols])
+		c.format.set(blocks[i*c.format.bytes:][:c.format.bytes], u[:c.format.cols])
 	}
 }
 

@@ -6,13 +6,9 @@ import "github.com/winnowlm/winnow/internal/vec"
 // precision; 12 bytes with eight scales and eight minimums of 6 bits; 128 bytes
 // of codes, each 32 of which hold a group of 32 in their low halves and the next
 // in their high ones. value = d·scale·code − dmin·minimum.
-var Q4_K Format = &blockFormat{"q4_k", superCols, 144, unpackQ4_K, putQ4_K, vec.MulQ4_K}
-
-func putQ4_K(dst []byte, x []float32) {
-	r := fitRanges(x, 32, 15, 63)
-	r.halves(dst[0:], dst[2:])
-	packScaleMin(dst[4:16], &r)
-	setQ4_K(dst, r.code[:])
+var Q4_K Format = &blockFormat{
+	name: "q4_k", cols: superCols, bytes: 144, lo: 0, hi: 15,
+	unpack: unpackQ4_K, fit: fitScaleMin(15), set: setQ4_K, mul: vec.MulQ4_K,
 }
 
 func setQ4_K(dst, code []byte) {
@@ -31,15 +27,20 @@ func unpackQ4_K(b *block, src []byte) {
 	}
 }
 
-// packScaleMin packs eight scales and minimums of 6 bits in 12 bytes: the first
-// four of each in the low bits of the first eight bytes, the low halves of the
-// others in the last four, their high bits on top of the first eight.
-func packScaleMin(dst []byte, r *ranges) {
-	for g := range 4 {
-		s, m := r.scale[g+4], r.min[g+4]
-		dst[g] = r.scale[g] | s>>4<<6
-		dst[g+4] = r.min[g] | m>>4<<6
-		dst[g+8] = s&15 | m<<4
+// fitScaleMin fits codes of 0..most in groups of 32 columns. Eight scales and
+// minimums of 6 bits take 12 bytes: the first four of each the low bits of the
+// first eight bytes, the low halves of the others the last four, their high bits
+// the top of the first eight.
+func fitScaleMin(most int) func(dst, code []byte, x []float32) {
+	return func(dst, code []byte, x []float32) {
+		r := fitRanges(code, x, 32, most, 63)
+		r.halves(dst[0:], dst[2:])
+		for g, p := 0, dst[4:16]; g < 4; g++ {
+			s, m := r.scale[g+4], r.min[g+4]
+			p[g] = r.scale[g] | s>>4<<6
+			p[g+4] = r.min[g] | m>>4<<6
+			p[g+8] = s&15 | m<<4
+		}
 	}
 }
 

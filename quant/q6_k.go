@@ -5,19 +5,17 @@ import "github.com/winnowlm/winnow/internal/vec"
 // Q6_K is GGUF's super-block of 256 columns in 210 bytes: 128 bytes with the low
 // 4 bits of the codes, 64 with the high 2, sixteen int8 scales of 16 columns
 // each, d in half precision; value = d·scale·(code−32).
-var Q6_K Format = &blockFormat{"q6_k", superCols, 210, unpackQ6_K, putQ6_K, vec.MulQ6_K}
+var Q6_K Format = &blockFormat{
+	name: "q6_k", cols: superCols, bytes: 210, lo: -32, hi: 31,
+	unpack: unpackQ6_K, fit: fitQ6_K, set: setQ6_K, mul: vec.MulQ6_K,
+}
 
 // Of each 128 columns, 64 bytes hold the low bits of columns 0–63 in their low
 // halves and of 64–127 in their high ones; 32 bytes hold the high bits of
 // columns i, i+32, i+64 and i+96, the first lowest.
 
-func putQ6_K(dst []byte, x []float32) {
-	s := fitSigned(x, 32, 128)
-	var code [superCols]byte
-	for i, c := range s.code {
-		code[i] = byte(c + 32)
-	}
-	setQ6_K(dst, code[:])
+func fitQ6_K(dst, code []byte, x []float32) {
+	s := fitSigned(code, x, groupCols, even(32), 128)
 	for g, c := range s.scale {
 		dst[192+g] = byte(c)
 	}

@@ -4,23 +4,29 @@ import "github.com/winnowlm/winnow/internal/vec"
 
 // Q8_0 is GGUF's block of 32 columns in 34 bytes: d in half precision, then 32
 // signed codes; value = d·code, d = max|x|/127.
-var Q8_0 Format = &blockFormat{"q8_0", blockCols, 34, unpackQ8_0, putQ8_0, vec.MulQ8_0}
+var Q8_0 Format = &blockFormat{
+	name: "q8_0", cols: blockCols, bytes: 34, lo: -128, hi: 127,
+	unpack: unpackQ8_0, fit: fitQ8_0, set: setQ8_0, mul: vec.MulQ8_0,
+}
 
-func putQ8_0(dst []byte, x []float32) {
+func fitQ8_0(dst, code []byte, x []float32) {
 	d := maxAbs(x) / 127
 	putHalf(dst, d)
-	encodeInt8(dst[2:], x, d)
+	encodeInt8(code, x, d)
+	for i := range code {
+		code[i] ^= 0x80
+	}
+}
+
+func setQ8_0(dst, code []byte) {
+	for i, c := range code {
+		dst[2+i] = c ^ 0x80
+	}
 }
 
 func unpackQ8_0(b *block, src []byte) {
 	b.one(getHalf(src), 0)
 	for i, c := range src[2:34] {
 		b.code[i] = int8(c)
-	}
-}
-
-func setQ8_0(dst, code []byte) {
-	for i, c := range code {
-		dst[2+i] = c - 128
 	}
 }

@@ -30,7 +30,11 @@ type Format interface {
 }
 
 // formats lists every implementation. The order is that of documentation.
-var formats = []Format{F32, F16, BF16, Q8_0, Q4_0, Q4_K, Q6_K, Int8}
+var formats = []Format{
+	F32, F16, BF16,
+	Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ4_NL, IQ4_XS, MXFP4,
+	Int8,
+}
 
 // ByName returns the format of that name, or an error that lists the names.
 func ByName(name string) (Format, error) {

@@ -35,7 +35,16 @@ func normal(rng *rand.Rand, n int) []float32 {
 var bound = map[string]float64{
 	"f32": 0, "f16": 1.0 / 2048, "bf16": 1.0 / 256, "int8": 1.0 / 254 * 1.0001,
 	"q8_0": 1.0/254 + 1.0/2048, "q4_0": 1.0/8 + 1.0/2048,
-	"q4_k": 1.0 / 8, "q6_k": 1.0 / 24, // half a step, the rounding of scales, and what the fit gives up of the largest
+	"q4_1": 1.0/15 + 1.0/1024, "q5_0": 1.0/16 + 1.0/2048, "q5_1": 1.0/31 + 1.0/1024,
+	// Half a step, the rounding of scales, and what a fit gives up of the largest value.
+	"q2_k": 1.0 / 2, "q3_k": 1.0 / 3, "q4_k": 1.0 / 8, "q5_k": 1.0 / 16, "q6_k": 1.0 / 24,
+	"iq4_nl": 1.0 / 6, "iq4_xs": 1.0 / 5, "mxfp4": 1.0 / 4,
+}
+
+// searched are the formats whose scales are searched for, so that what was
+// decoded need not encode to itself.
+var searched = map[string]bool{
+	"q2_k": true, "q3_k": true, "q4_k": true, "q5_k": true, "q6_k": true, "iq4_nl": true, "iq4_xs": true,
 }
 
 func TestRoundTrip(t *testing.T) {
@@ -63,10 +72,9 @@ func TestRoundTrip(t *testing.T) {
 		m.Decode(one, 3, 4)
 		require.Equal(t, y[3*cols:4*cols], one)
 		require.Equal(t, m.Data[3*f.Size(1, cols):4*f.Size(1, cols)], m.Row(3))
-		if f.Block() > 32 {
+		if searched[f.Name()] {
 			continue
 		}
-		// What was decoded encodes to itself, unless scales are searched for.
 		again := make([]float32, rows*cols)
 		quant.Pack(f, y, rows, cols).Decode(again, 0, rows)
 		require.InDeltaSlice(t, y, again, 1e-6, f.Name())
@@ -86,7 +94,7 @@ func TestEncodeNotFinite(t *testing.T) {
 		x[3], x[40], x[41] = float32(math.NaN()), inf, -inf
 		y := make([]float32, n)
 		quant.Pack(f, x, 1, n).Decode(y, 0, 1)
-		require.InDelta(t, x[10], y[10], 0.5, f.Name())
+		require.InDelta(t, x[10], y[10], 0.75, f.Name())
 		zero := make([]float32, n)
 		quant.Pack(f, zero, 1, n).Decode(y, 0, 1)
 		for _, v := range y {
@@ -99,7 +107,7 @@ func TestEncodeNotFinite(t *testing.T) {
 func TestProducts(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	for _, f := range formats(t) {
-		for _, n := range []int{1, 2, 5, 9, 33} {
+		for _, n := range []int{1, 3, 17} {
 			for _, coded := range []bool{false, true} {
 				if coded && !quant.Integer(f) {
 					continue

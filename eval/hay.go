@@ -90,6 +90,12 @@ func sentence(r *rand.Rand) string {
 	}
 }
 
+// Passage returns the haystack of a seed alone: so many pieces in which nothing
+// is hidden.
+func (h Hay) Passage(seed uint64, pieces int) string {
+	return strings.Join(h.stack(seed, pieces), h.filled().join)
+}
+
 // stack returns n pieces.
 func (h Hay) stack(seed uint64, n int) []string {
 	next := h.filled().pieces(random(seed, ofHay))

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -218,24 +217,4 @@ func TestContextFull(t *testing.T) {
 	assert.Equal(t, 1, code)
 	assert.Contains(t, stderr, "context is full")
 	assert.Empty(t, out)
-}
-
-func TestProgress(t *testing.T) {
-	var b bytes.Buffer
-	p := newProgress(&b)
-	p.show(1, 4)
-	p.end()
-	assert.Empty(t, b.String(), "a short prompt")
-	p.next = time.Time{}
-	p.show(1, 4)
-	p.show(2, 4)
-	p.end()
-	assert.Equal(t, "reading the prompt: 25 %\n", b.String())
-	b.Reset()
-	p = &progress{w: &b, terminal: true}
-	p.show(1, 4)
-	p.show(2, 4)
-	p.end()
-	p.end()
-	assert.Equal(t, "\rreading the prompt: 25 %\rreading the prompt: 50 %\r\x1b[K", b.String())
 }

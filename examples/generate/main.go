@@ -75,14 +75,14 @@ func generate(ctx context.Context, args []string, stdin io.Reader, stdout, stder
 // write generates text into w and tells what it took, also when an error ends
 // it.
 func write(ctx context.Context, s *winnow.Session, prompt []int32, o winnow.GenerateOptions, w, stderr io.Writer) (report, error) {
-	p := newProgress(stderr)
-	o.Progress = p.show
+	p := cli.NewProgress(stderr, "reading the prompt")
+	o.Progress = p.Show
 	r := report{PromptTokens: len(prompt)}
 	start := time.Now()
 	var failed error
 	last := ""
 	for token, err := range s.GenerateTokens(ctx, prompt, o) {
-		p.end()
+		p.End()
 		if err == nil {
 			_, err = io.WriteString(w, token.Text)
 		}
@@ -98,7 +98,7 @@ func write(ctx context.Context, s *winnow.Session, prompt []int32, o winnow.Gene
 		last += token.Text
 		last = last[max(0, len(last)-1):]
 	}
-	p.end()
+	p.End()
 	if last != "\n" && cli.IsTerminal(w) {
 		io.WriteString(w, "\n")
 	}

@@ -54,12 +54,28 @@ var methods = []method{
 	}},
 }
 
-func methodNames() string {
+// Policies returns the names that -policy takes.
+func Policies() []string {
 	names := make([]string, len(methods))
 	for i, m := range methods {
 		names[i] = m.name
 	}
-	return strings.Join(names, ", ")
+	return names
+}
+
+func methodNames() string { return strings.Join(Policies(), ", ") }
+
+// NewPolicy returns the policy of a name with a budget, as the flags make it by
+// default. "none" is nil.
+func NewPolicy(name string, budget int) (kvcache.Policy, error) {
+	fs := Flags("")
+	c := CacheFlags(fs)
+	c.Policy = name
+	if name != "none" {
+		c.Budget = budget
+	}
+	cfg, err := c.Config()
+	return cfg.Policy, err
 }
 
 // CacheFlags adds -policy, -budget, -observe, -sink, -stride, -pin, -k and -v.

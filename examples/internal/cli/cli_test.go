@@ -176,3 +176,39 @@ func TestShow(t *testing.T) {
 	require.NoError(t, WriteJSON(&b, []string{"<s>"}))
 	assert.Equal(t, "[\"<s>\"]\n", b.String())
 }
+
+func TestProgress(t *testing.T) {
+	var b bytes.Buffer
+	p := NewProgress(&b, "reading")
+	p.Show(1, 4)
+	p.End()
+	assert.Empty(t, b.String(), "a short task")
+	p.next = time.Time{}
+	p.Show(1, 4)
+	p.Show(2, 4)
+	p.End()
+	assert.Equal(t, "reading: 25 %\n", b.String())
+	b.Reset()
+	p = &Progress{w: &b, what: "reading", terminal: true, begun: time.Now()}
+	p.Show(1, 4)
+	p.begun = p.begun.Add(-time.Minute)
+	p.Show(3, 4)
+	p.End()
+	p.End()
+	assert.Equal(t, "\rreading: 25 %\x1b[K\rreading: 75 %, about 20s left\x1b[K\r\x1b[K", b.String())
+}
+
+func TestNewPolicy(t *testing.T) {
+	for _, name := range Policies() {
+		p, err := NewPolicy(name, 64)
+		require.NoError(t, err)
+		assert.Equal(t, name == "none", p == nil, name)
+	}
+	p, err := NewPolicy("window", 64)
+	require.NoError(t, err)
+	assert.Equal(t, policy.Window{Sink: 4, Recent: 60}, p)
+	_, err = NewPolicy("window", 3)
+	assert.ErrorContains(t, err, "-sink")
+	_, err = NewPolicy("best", 64)
+	assert.ErrorContains(t, err, "want one of")
+}

@@ -9,7 +9,7 @@ import (
 // TileRows is how many rows of the residual stream go through a layer
 // together. It bounds the scratch memory and is enough to spread the cost of
 // unpacking a weight.
-const TileRows = 256
+const TileRows = 512
 
 // Scratch is the working memory of forward passes. The zero value is ready; it
 // grows as needed and belongs to one goroutine at a time.

@@ -90,9 +90,11 @@ func makeFinite(x []float32) {
 
 func (f *blockFormat) Decode(dst []float32, m Matrix, lo, hi int) {
 	data := m.Data[f.Size(lo, m.Cols):f.Size(hi, m.Cols)]
-	var b block
+	b := blocks.Get().(*block) // which unpack, a variable, would move to the heap
+	defer blocks.Put(b)
+	b.min = [len(b.min)]float32{} // which not every format sets
 	for i := range (hi - lo) * m.Cols / f.cols {
-		f.unpack(&b, data[i*f.bytes:][:f.bytes])
+		f.unpack(b, data[i*f.bytes:][:f.bytes])
 		b.values(dst[i*f.cols:][:f.cols])
 	}
 }
@@ -135,7 +137,10 @@ type decodeScratch struct {
 	b []byte
 }
 
-var scratch = sync.Pool{New: func() any { return new(decodeScratch) }}
+var (
+	scratch = sync.Pool{New: func() any { return new(decodeScratch) }}
+	blocks  = sync.Pool{New: func() any { return new(block) }}
+)
 
 // putHalf writes x in half precision, saturated so that no scale is infinite,
 // and returns what a reader will see.

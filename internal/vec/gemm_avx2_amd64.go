@@ -14,11 +14,6 @@ func packQ8_0AVX2(panel *byte, scales *float32, w *byte, stride int, blocks int)
 //go:noescape
 func packQ4_0AVX2(panel *byte, scales *float32, w *byte, stride int, blocks int)
 
-// Packs blocks of 8 rows into half a panel of 16.
-//
-//go:noescape
-func packBytesQ8_0AVX2(panel *byte, scales *float32, w *byte, stride int, blocks int)
-
 // dst[q*ld+j] += x[q]·row j, q < 1, j < 16. Strides are in bytes.
 //
 //go:noescape

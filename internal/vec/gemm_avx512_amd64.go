@@ -4,52 +4,47 @@
 
 package vec
 
-// dst[q*ld+j] += x[q]·row j, q < 1, j < 16. Strides are in bytes.
+// Packs blocks of 16 rows into half a panel of 32.
 //
 //go:noescape
-func tileQ8_0x1AVX512(dst *float32, ld int, x *byte, stride int, meta *byte, metaStride int, panel *byte, scales *float32, blocks int)
+func packQ8_0AVX512(panel *byte, scales *float32, w *byte, stride int, blocks int)
 
-// dst[q*ld+j] += x[q]·row j, q < 1, j < 16. Strides are in bytes.
+// Packs blocks of 16 rows into half a panel of 32.
 //
 //go:noescape
-func tileQ4_0x1AVX512(dst *float32, ld int, x *byte, stride int, meta *byte, metaStride int, panel *byte, scales *float32, blocks int)
+func packQ4_0AVX512(panel *byte, scales *float32, w *byte, stride int, blocks int)
 
-// dst[q*ld+j] += x[q]·row j, q < 2, j < 16. Strides are in bytes.
+// dst[q*ld+j] = x[q]·row j, q < 1 × groups, j < 32; added to what is there if keep is -1, not 0. Strides are in bytes.
 //
 //go:noescape
-func tileQ8_0x2AVX512(dst *float32, ld int, x *byte, stride int, meta *byte, metaStride int, panel *byte, scales *float32, blocks int)
+func tilex1AVX512(dst *float32, ld int, x *byte, stride int, meta *byte, metaStride int, panel *byte, scales *float32, blocks int, groups int, keep int)
 
-// dst[q*ld+j] += x[q]·row j, q < 2, j < 16. Strides are in bytes.
+// dst[q*ld+j] = x[q]·row j, q < 2 × groups, j < 32; added to what is there if keep is -1, not 0. Strides are in bytes.
 //
 //go:noescape
-func tileQ4_0x2AVX512(dst *float32, ld int, x *byte, stride int, meta *byte, metaStride int, panel *byte, scales *float32, blocks int)
+func tilex2AVX512(dst *float32, ld int, x *byte, stride int, meta *byte, metaStride int, panel *byte, scales *float32, blocks int, groups int, keep int)
 
-// dst[q*ld+j] += x[q]·row j, q < 4, j < 16. Strides are in bytes.
+// dst[q*ld+j] = x[q]·row j, q < 3 × groups, j < 32; added to what is there if keep is -1, not 0. Strides are in bytes.
 //
 //go:noescape
-func tileQ8_0x4AVX512(dst *float32, ld int, x *byte, stride int, meta *byte, metaStride int, panel *byte, scales *float32, blocks int)
+func tilex3AVX512(dst *float32, ld int, x *byte, stride int, meta *byte, metaStride int, panel *byte, scales *float32, blocks int, groups int, keep int)
 
-// dst[q*ld+j] += x[q]·row j, q < 4, j < 16. Strides are in bytes.
+// dst[q*ld+j] = x[q]·row j, q < 4 × groups, j < 32; added to what is there if keep is -1, not 0. Strides are in bytes.
 //
 //go:noescape
-func tileQ4_0x4AVX512(dst *float32, ld int, x *byte, stride int, meta *byte, metaStride int, panel *byte, scales *float32, blocks int)
+func tilex4AVX512(dst *float32, ld int, x *byte, stride int, meta *byte, metaStride int, panel *byte, scales *float32, blocks int, groups int, keep int)
 
-// dst[q*ld+j] += x[q]·row j, q < 8, j < 16. Strides are in bytes.
+// dst[q*ld+j] = x[q]·row j, q < 5 × groups, j < 32; added to what is there if keep is -1, not 0. Strides are in bytes.
 //
 //go:noescape
-func tileQ8_0x8AVX512(dst *float32, ld int, x *byte, stride int, meta *byte, metaStride int, panel *byte, scales *float32, blocks int)
+func tilex5AVX512(dst *float32, ld int, x *byte, stride int, meta *byte, metaStride int, panel *byte, scales *float32, blocks int, groups int, keep int)
 
-// dst[q*ld+j] += x[q]·row j, q < 8, j < 16. Strides are in bytes.
+// dst[q*ld+j] = x[q]·row j, q < 6 × groups, j < 32; added to what is there if keep is -1, not 0. Strides are in bytes.
 //
 //go:noescape
-func tileQ4_0x8AVX512(dst *float32, ld int, x *byte, stride int, meta *byte, metaStride int, panel *byte, scales *float32, blocks int)
+func tilex6AVX512(dst *float32, ld int, x *byte, stride int, meta *byte, metaStride int, panel *byte, scales *float32, blocks int, groups int, keep int)
 
-// dst[q*ld+j] += x[q]·row j, q < 12, j < 16. Strides are in bytes.
+// Asks for the first bytes of each row.
 //
 //go:noescape
-func tileQ8_0x12AVX512(dst *float32, ld int, x *byte, stride int, meta *byte, metaStride int, panel *byte, scales *float32, blocks int)
-
-// dst[q*ld+j] += x[q]·row j, q < 12, j < 16. Strides are in bytes.
-//
-//go:noescape
-func tileQ4_0x12AVX512(dst *float32, ld int, x *byte, stride int, meta *byte, metaStride int, panel *byte, scales *float32, blocks int)
+func prefetchRowsAVX512(w *byte, stride int, bytes int, rows int)

@@ -199,6 +199,7 @@ block:
 	VPHADDW        Y4, Y2, Y1
 	VPMADDWD       gemvOnes<>+0(SB), Y1, Y1
 	VPBROADCASTD   4(R13), Y6
+	VPSRAD         $0x04, Y6, Y6
 	VPADDD         Y6, Y1, Y1
 	VCVTDQ2PS      Y1, Y1
 	VPXOR          X2, X2, X2

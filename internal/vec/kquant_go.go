@@ -51,7 +51,7 @@ func addQ4_K(acc float32, w *[sizeQ4_K]byte, codes *[SuperBlock]int8, meta *[Sup
 }
 
 // sum returns the sum of the block's codes.
-func (m *blockMeta) sum() int32 { return m.offset / -8 }
+func (m *blockMeta) sum() int32 { return m.offset / -128 }
 
 func mulQ6_KGo(dst []float32, ld int, a *Q8, w []byte, rows int) {
 	supers := a.Cols / SuperBlock

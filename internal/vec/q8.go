@@ -32,8 +32,8 @@ type Q8 struct {
 // assembly knows the layout.
 type blockMeta struct {
 	scale  float32
-	offset int32    // minus 8 times the sum of the codes: what q4_0 adds too much
-	pairs  [2]int16 // the same for the pairs of codes 4i, 4i+1 and 4i+2, 4i+3
+	offset int32    // minus 128 times the sum of the codes: what weights plus 128 add too much
+	pairs  [2]int16 // minus 8 times the sums of the pairs of codes 4i, 4i+1 and 4i+2, 4i+3
 }
 
 // Resize makes a hold [n][cols] values, which are undefined until quantized.

@@ -78,7 +78,9 @@ func mulBlocks(q4 bool, dst []float32, ld int, a *Q8, w []byte, rows int) {
 		for q := range a.N {
 			clear(dst[q*ld:][:rows])
 		}
-	case a.N >= gemmTokens && rows >= panelRows:
+	case a.N >= gemmTokens && rows >= wideRows && level >= cpu.AVX512:
+		gemmVNNI(q4, dst, ld, a, w, rows)
+	case a.N >= gemmTokens && rows >= panelRows && level == cpu.AVX2:
 		gemm(q4, dst, ld, a, w, rows)
 	case rows >= groupRows:
 		gemv(q4, dst, ld, a, w, rows)
@@ -138,7 +140,7 @@ func gemm(q4 bool, dst []float32, ld int, a *Q8, w []byte, rows int) {
 	defer panels.Put(p)
 	blocks := a.Cols / Block
 	part := panelBytes / (panelRows * Block) // blocks of bytes
-	if !q4 && level == cpu.AVX2 {
+	if !q4 {
 		part /= 2 // of int16
 	}
 	for j := 0; j < rows; j += panelRows {
@@ -161,12 +163,9 @@ func (p *panel) pack(q4 bool, w []byte, blocks, j, b, n int) {
 	size := blockSize(q4)
 	for half := 0; half < panelRows; half += groupRows {
 		codes, scales, row := &p.codes[4*half], &p.scales[half], &w[((j+half)*blocks+b)*size]
-		switch {
-		case q4:
+		if q4 {
 			packQ4_0AVX2(codes, scales, row, blocks*size, n)
-		case level >= cpu.AVX512:
-			packBytesQ8_0AVX2(codes, scales, row, blocks*size, n)
-		default:
+		} else {
 			packQ8_0AVX2(codes, scales, row, blocks*size, n)
 		}
 	}
@@ -182,12 +181,8 @@ func (p *panel) tile(q4 bool, dst []float32, ld int, a *Q8, q, b, n int) int {
 		meta: a.metaAt(q*blocks + b), metaStride: blocks * int(unsafe.Sizeof(blockMeta{})),
 		panel: &p.codes[0], scales: &p.scales[0], blocks: n,
 	}
-	left := a.N - q
-	if level >= cpu.AVX512 {
-		return t.avx512(q4, left)
-	}
 	if !q4 {
 		t.x, t.stride = (*byte)(unsafe.Pointer(&a.wide[q*a.Cols+b*Block])), 2*a.Cols
 	}
-	return t.avx2(q4, left)
+	return t.avx2(q4, a.N-q)
 }

@@ -33,7 +33,7 @@ func quantizeBlock(codes *[Block]int8, x *[Block]float32) blockMeta {
 	for i, v := range x {
 		c := int32(float32(v*inv) + round - round)
 		codes[i] = int8(c)
-		m.offset -= 8 * c
+		m.offset -= 128 * c
 		m.pairs[i/2%2] -= 8 * int16(c)
 	}
 	return m
@@ -67,7 +67,7 @@ func mulQ4_0Go(dst []float32, ld int, a *Q8, w []byte, rows int) {
 			for b := range blocks {
 				v := row[b*sizeQ4_0:][:sizeQ4_0]
 				d := f16(binary.LittleEndian.Uint16(v))
-				i := dotBlockQ4((*[Block / 2]byte)(v[2:]), (*[Block]int8)(codes[b*Block:])) + meta[b].offset
+				i := dotBlockQ4((*[Block / 2]byte)(v[2:]), (*[Block]int8)(codes[b*Block:])) + meta[b].offset/16
 				acc += float32(i) * (d * meta[b].scale)
 			}
 			dst[q*ld+j] = acc

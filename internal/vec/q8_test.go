@@ -99,7 +99,7 @@ func TestQuantizeRoundsToCodes(t *testing.T) {
 			}
 			m := a.meta[b]
 			require.Equal(t, most/127, m.scale)
-			require.Equal(t, -8*sum[0], m.offset)
+			require.Equal(t, -128*sum[0], m.offset)
 			require.Equal(t, [2]int16{int16(-8 * pairs[0]), int16(-8 * pairs[1])}, m.pairs)
 			for i, v := range x[b*Block:][:Block] {
 				require.InDelta(t, v, float64(a.codes[b*Block+i])*float64(m.scale), float64(m.scale)*0.5001)

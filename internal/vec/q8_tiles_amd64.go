@@ -45,38 +45,6 @@ func (t *tileArgs) avx2(q4 bool, tokens int) int {
 	return tokens
 }
 
-// avx512 is avx2 for the other level.
-func (t *tileArgs) avx512(q4 bool, tokens int) int {
-	tokens = largest(tokens, 12, 8, 4, 2)
-	n := tokens
-	if q4 {
-		n += 16
-	}
-	switch n {
-	case 1:
-		tileQ8_0x1AVX512(t.dst, t.ld, t.x, t.stride, t.meta, t.metaStride, t.panel, t.scales, t.blocks)
-	case 2:
-		tileQ8_0x2AVX512(t.dst, t.ld, t.x, t.stride, t.meta, t.metaStride, t.panel, t.scales, t.blocks)
-	case 4:
-		tileQ8_0x4AVX512(t.dst, t.ld, t.x, t.stride, t.meta, t.metaStride, t.panel, t.scales, t.blocks)
-	case 8:
-		tileQ8_0x8AVX512(t.dst, t.ld, t.x, t.stride, t.meta, t.metaStride, t.panel, t.scales, t.blocks)
-	case 12:
-		tileQ8_0x12AVX512(t.dst, t.ld, t.x, t.stride, t.meta, t.metaStride, t.panel, t.scales, t.blocks)
-	case 16 + 1:
-		tileQ4_0x1AVX512(t.dst, t.ld, t.x, t.stride, t.meta, t.metaStride, t.panel, t.scales, t.blocks)
-	case 16 + 2:
-		tileQ4_0x2AVX512(t.dst, t.ld, t.x, t.stride, t.meta, t.metaStride, t.panel, t.scales, t.blocks)
-	case 16 + 4:
-		tileQ4_0x4AVX512(t.dst, t.ld, t.x, t.stride, t.meta, t.metaStride, t.panel, t.scales, t.blocks)
-	case 16 + 8:
-		tileQ4_0x8AVX512(t.dst, t.ld, t.x, t.stride, t.meta, t.metaStride, t.panel, t.scales, t.blocks)
-	case 16 + 12:
-		tileQ4_0x12AVX512(t.dst, t.ld, t.x, t.stride, t.meta, t.metaStride, t.panel, t.scales, t.blocks)
-	}
-	return tokens
-}
-
 // largest returns the first size that is at most n, or 1.
 func largest(n int, sizes ...int) int {
 	for _, s := range sizes {

@@ -141,6 +141,7 @@ store:
 	VPSUBW       X2, X1, X2
 	VMOVD        X2, 8(DX)
 	VPMADDWD     ones16<>+0(SB), X2, X2
+	VPSLLD       $0x04, X2, X2
 	VMOVD        X2, 4(DX)
 	TESTQ        CX, CX
 	JZ           next

@@ -13,7 +13,6 @@ import (
 func gemmKernels(a *asm) {
 	a.packQ8()
 	a.packQ4(a.constant("nibble", 0x0f0f0f0f))
-	a.packBytes(a.constant("flip", 0x80808080))
 	ones := a.constant("gemmOnes", 0x00010001)
 	for _, tokens := range []int{1, 2, 4, 6} {
 		a.tileQ8(tokens)
@@ -191,32 +190,6 @@ func (a *asm) tileQ4(tokens int, ones Mem) {
 	})
 }
 
-// packBytes packs q8_0 as packQ4 does q4_0, each code plus 128.
-func (a *asm) packBytes(flip Mem) {
-	a.pack("packBytesQ8_0", 34, 512, func(rows *table, panel reg.Register) {
-		v := make([][]reg.VecVirtual, 2)
-		for half := range v {
-			for i := range 4 {
-				r := a.YMM()
-				a.VMOVDQU(rows.at(4*half+i, 2), r)
-				v[half] = append(v[half], r)
-			}
-			v[half] = a.unpack(v[half], 1, a.VPUNPCKLDQ, a.VPUNPCKHDQ)
-			v[half] = a.unpack(v[half], 2, a.VPUNPCKLQDQ, a.VPUNPCKHQDQ)
-		}
-		mask := a.YMM()
-		a.VMOVDQU(flip, mask)
-		for i := range 4 {
-			for lane, sel := range []uint64{0x20, 0x31} {
-				p := a.YMM()
-				a.VPERM2I128(Imm(sel), v[1][i], v[0][i], p)
-				a.VPXOR(mask, p, p)
-				a.VMOVDQU(p, Mem{Base: panel, Disp: 64 * (i + 4*lane)})
-			}
-		}
-	})
-}
-
 // unpack is a step of a transposition: in each of the groups, it interleaves
 // registers 2i and 2i+1 and puts the low halves before the high ones.
 func (a *asm) unpack(v []reg.VecVirtual, groups int, low, high func(...Op)) []reg.VecVirtual {
@@ -225,7 +198,7 @@ func (a *asm) unpack(v []reg.VecVirtual, groups int, low, high func(...Op)) []re
 	for g := 0; g < len(v); g += size {
 		for i := range size / 2 {
 			x, y := v[g+2*i], v[g+2*i+1]
-			out[g+i], out[g+size/2+i] = a.YMM(), y
+			out[g+i], out[g+size/2+i] = a.vec(), y
 			low(y, x, out[g+i])
 			high(y, x, y)
 		}

@@ -35,6 +35,7 @@ func gemvKernels(a *asm) {
 			g.dotQ4(sum)
 			offset := a.YMM()
 			a.VPBROADCASTD(Mem{Base: m, Disp: 4}, offset)
+			a.VPSRAD(Imm(4), offset, offset) // 8 times the sum of the codes, not 128
 			a.VPADDD(offset, sum, sum)
 		} else {
 			g.dotQ8(sum)

@@ -98,8 +98,8 @@ func (a *asm) largest(abs Mem, x reg.Register, v []reg.VecVirtual, largest reg.V
 	a.VPMAXSD(t.AsX(), m.AsX(), largest)
 }
 
-// offsets stores minus 8 times the sum of the codes, and the same of the pairs
-// of codes 4i, 4i+1 and 4i+2, 4i+3.
+// offsets stores minus 128 times the sum of the codes, and minus 8 times the sums
+// of the pairs of codes 4i, 4i+1 and 4i+2, 4i+3.
 func (a *asm) offsets(c reg.VecVirtual, meta reg.Register, ones, ones16 Mem) {
 	s, t := a.YMM(), a.XMM()
 	a.VMOVDQU(ones, s)
@@ -116,5 +116,6 @@ func (a *asm) offsets(c reg.VecVirtual, meta reg.Register, ones, ones16 Mem) {
 	a.VPSUBW(t, p, t)
 	a.VMOVD(t, Mem{Base: meta, Disp: 8})
 	a.VPMADDWD(ones16, t, t)
+	a.VPSLLD(Imm(4), t, t)
 	a.VMOVD(t, Mem{Base: meta, Disp: 4})
 }

@@ -4,61 +4,226 @@ import (
 	"fmt"
 
 	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
 )
 
-// vnniKernels multiply tokens with a panel of 16 rows of unsigned bytes,
-// [four][16][4], for both formats. The offset of the codes is in the value that
-// a block's sum starts from, so that the sum ends exact.
+// vnniKernels multiply tokens with a panel of 32 rows of bytes that are codes
+// plus 128, [block][four][32][4], and a float32 scale per row and block,
+// [block][32]. A block's sum starts from what the 128 adds too much, so that it
+// ends exact.
 func vnniKernels(a *asm) {
-	for _, tokens := range []int{1, 2, 4, 8, 12} {
-		a.tileVNNI("Q8_0", tokens, 4) // 16 × 8 = 128
-		a.tileVNNI("Q4_0", tokens, 0)
+	flip, nibble, shift := a.constant("flip", 0x80808080), a.constant("nibble", 0x0f0f0f0f), a.constant("shift", 0x78787878)
+	a.packVNNI("packQ8_0", 34, func(rows *table, panel reg.Register) { a.packBytesVNNI(rows, panel, flip) })
+	a.packVNNI("packQ4_0", 18, func(rows *table, panel reg.Register) { a.packNibblesVNNI(rows, panel, nibble, shift) })
+	for tokens := 1; tokens <= 6; tokens++ {
+		a.tileVNNI(tokens)
+	}
+	a.prefetchRows()
+}
+
+const (
+	halfPanel  = 64   // bytes of a four of codes of half a panel's rows
+	panelFour  = 128  // the same of a panel
+	panelBlock = 1024 // bytes of a block of codes of a panel
+)
+
+// packVNNI writes a function that packs half a panel, 16 rows.
+func (a *asm) packVNNI(name string, size int, codes func(rows *table, panel reg.Register)) {
+	a.fn(name, "func(panel *byte, scales *float32, w *byte, stride, blocks int)",
+		"Packs blocks of 16 rows into half a panel of 32.")
+	panel, scales, w, stride, blocks := a.arg("panel"), a.arg("scales"), a.arg("w"), a.arg("stride"), a.arg("blocks")
+	rows := a.table(w, stride, 1, 16, a.times(stride, 3))
+	a.Label("block")
+	low, high := a.YMM(), a.YMM()
+	a.gatherHalves(rows, 0, low)
+	a.gatherHalves(rows, 8, high)
+	a.VCVTPH2PS(low.AsX(), low)
+	a.VCVTPH2PS(high.AsX(), high)
+	a.VMOVUPS(low, Mem{Base: scales})
+	a.VMOVUPS(high, Mem{Base: scales, Disp: 32})
+	codes(rows, panel)
+	a.ADDQ(imm(panelBlock), panel)
+	a.ADDQ(imm(panelFour), scales)
+	a.advance(rows, size)
+	a.DECQ(blocks)
+	a.JNZ(LabelRef("block"))
+	a.ret()
+}
+
+// gatherHalves loads the scales of a block of 8 rows.
+func (a *asm) gatherHalves(rows *table, first int, v reg.VecVirtual) {
+	a.VPXOR(v.AsX(), v.AsX(), v.AsX())
+	for i := range 8 {
+		a.VPINSRW(Imm(uint64(i)), rows.at(first+i, 0), v.AsX(), v.AsX())
 	}
 }
 
-func (a *asm) tileVNNI(name string, tokens int, shift uint64) {
-	a.fn(fmt.Sprintf("tile%sx%d", name, tokens),
-		"func(dst *float32, ld int, x *byte, stride int, meta *byte, metaStride int, panel *byte, scales *float32, blocks int)",
-		fmt.Sprintf("dst[q*ld+j] += x[q]·row j, q < %d, j < 16. Strides are in bytes.", tokens))
-	total, sum := a.vecs(tokens), a.vecs(tokens)
-	dst := a.table(a.arg("dst"), a.arg("ld"), 4, tokens, nil)
-	for q, v := range total {
-		a.VMOVUPS(dst.at(q, 0), v)
+func (a *asm) packBytesVNNI(rows *table, panel reg.Register, flip Mem) {
+	v := make([]reg.VecVirtual, 8)
+	for i := range v {
+		// Rows 0 to 3 and 8 to 11 in the low halves, the fours after them in the high ones.
+		r := i/4*8 + i%4
+		v[i] = a.ZMM()
+		a.VMOVDQU(rows.at(r, 2), v[i].AsY())
+		a.VINSERTI64X4(Imm(1), rows.at(r+4, 2), v[i], v[i])
 	}
-	x := a.table(a.arg("x"), a.arg("stride"), 1, tokens, nil)
-	meta := a.table(a.arg("meta"), a.arg("metaStride"), 1, tokens, nil)
+	// Each lane has a four of codes of 4 rows; the second and fourth, that of 4 further.
+	v = a.unpack(v, 2, a.VPUNPCKLDQ, a.VPUNPCKHDQ)
+	v = a.unpack(v, 4, a.VPUNPCKLQDQ, a.VPUNPCKHQDQ)
+	mask := a.broadcast(flip)
+	for i := range 4 {
+		for half, lanes := range []uint64{0x88, 0xdd} {
+			p := a.ZMM()
+			a.VSHUFI32X4(Imm(lanes), v[i+4], v[i], p)
+			a.VPXORD(mask, p, p)
+			a.VMOVDQU32(p, Mem{Base: panel, Disp: panelFour * (i + 4*half)})
+		}
+	}
+}
+
+func (a *asm) packNibblesVNNI(rows *table, panel reg.Register, nibble, shift Mem) {
+	v := make([]reg.VecVirtual, 4)
+	for i := range v {
+		v[i] = a.ZMM()
+		a.VMOVDQU(rows.at(i, 2), v[i].AsX())
+		for lane := 1; lane < 4; lane++ {
+			a.VINSERTI32X4(Imm(uint64(lane)), rows.at(i+4*lane, 2), v[i], v[i])
+		}
+	}
+	v = a.unpack(v, 1, a.VPUNPCKLDQ, a.VPUNPCKHDQ)
+	v = a.unpack(v, 2, a.VPUNPCKLQDQ, a.VPUNPCKHQDQ)
+	mask, plus := a.broadcast(nibble), a.broadcast(shift)
+	for i, low := range v {
+		high := a.ZMM()
+		a.VPSRLW(Imm(4), low, high)
+		for half, p := range []reg.VecVirtual{low, high} {
+			a.VPANDD(mask, p, p)
+			a.VPADDB(plus, p, p)
+			a.VMOVDQU32(p, Mem{Base: panel, Disp: panelFour * (i + 4*half)})
+		}
+	}
+}
+
+// broadcast loads a constant into a wide register.
+func (a *asm) broadcast(m Mem) reg.VecVirtual {
+	v := a.ZMM()
+	a.VBROADCASTI64X4(m, v)
+	return v
+}
+
+// tileVNNI writes the kernel that multiplies tokens, group after group of as
+// many, with a panel. Of each four of codes it loads the two registers of
+// weights once for all tokens of a group, and the token's four once for both.
+func (a *asm) tileVNNI(tokens int) {
+	a.fn(fmt.Sprintf("tilex%d", tokens),
+		"func(dst *float32, ld int, x *byte, stride int, meta *byte, metaStride int, panel *byte, scales *float32, blocks, groups, keep int)",
+		fmt.Sprintf("dst[q*ld+j] = x[q]·row j, q < %d × groups, j < 32; added to what is there if keep is -1, not 0. Strides are in bytes.", tokens))
+	x, meta, dst := a.mem("x"), a.mem("meta"), a.mem("dst")
+	stride, metaStride, ld := a.arg("stride"), a.arg("metaStride"), a.arg("ld")
+	a.KMOVQ(a.mem("keep"), reg.K1)
+
+	a.Label("group")
+	total, sum := a.tileVecs(tokens), a.tileVecs(tokens)
+	out := a.table(a.loaded(dst), ld, 4, tokens, nil)
+	for q, v := range total {
+		a.VMOVUPS_Z(out.at(q, 0), reg.K1, v[0])
+		a.VMOVUPS_Z(out.at(q, 64), reg.K1, v[1])
+	}
+	next := a.table(a.loaded(dst), ld, 4, tokens, nil)
+	a.nextGroup(next, ld, 4*tokens)
+	for q := range total {
+		a.PREFETCHT0(next.at(q, 0))
+		a.PREFETCHT0(next.at(q, 64))
+	}
+	xs := a.table(a.loaded(x), stride, 1, tokens, nil)
+	metas := a.table(a.loaded(meta), metaStride, 1, tokens, nil)
 	panel, scales, blocks := a.arg("panel"), a.arg("scales"), a.arg("blocks")
 
 	a.Label("block")
 	for q, s := range sum {
-		a.VPBROADCASTD(meta.at(q, 4), s)
-		if shift > 0 {
-			a.VPSLLD(Imm(shift), s, s)
-		}
+		a.VPBROADCASTD(metas.at(q, 4), s[0])
+		a.VMOVDQA32(s[0], s[1])
 	}
-	w := a.ZMM()
+	w, four := [2]reg.VecVirtual{a.ZMM(), a.ZMM()}, a.ZMM()
 	for i := range 8 {
-		a.VMOVDQU32(Mem{Base: panel, Disp: 64 * i}, w)
+		for c, v := range w {
+			a.VMOVDQU32(Mem{Base: panel, Disp: panelFour*i + halfPanel*c}, v)
+		}
 		for q, s := range sum {
-			a.VPDPBUSD_BCST(x.at(q, 4*i), w, s)
+			a.VPBROADCASTD(xs.at(q, 4*i), four)
+			a.VPDPBUSD(four, w[0], s[0])
+			a.VPDPBUSD(four, w[1], s[1])
 		}
 	}
-	scale, t := a.ZMM(), a.ZMM()
-	a.VMOVUPS(Mem{Base: scales}, scale)
-	for q, s := range sum {
-		a.VMULPS_BCST(meta.at(q, 0), scale, t)
-		a.VCVTDQ2PS(s, s)
-		a.VFMADD231PS(t, s, total[q])
+	t := a.ZMM()
+	for c, scale := range w {
+		a.VMOVUPS(Mem{Base: scales, Disp: 64 * c}, scale)
+		for q, s := range sum {
+			a.VMULPS_BCST(metas.at(q, 0), scale, t)
+			a.VCVTDQ2PS(s[c], s[c])
+			a.VFMADD231PS(t, s[c], total[q][c])
+		}
 	}
-	a.advance(x, 32)
-	a.advance(meta, metaSize)
-	a.ADDQ(imm(512), panel)
-	a.ADDQ(imm(64), scales)
+	a.advance(xs, 32)
+	a.advance(metas, metaSize)
+	a.ADDQ(imm(panelBlock), panel)
+	a.ADDQ(imm(panelFour), scales)
 	a.DECQ(blocks)
 	a.JNZ(LabelRef("block"))
-	dst = a.table(a.arg("dst"), a.arg("ld"), 4, tokens, nil)
+
+	out = a.table(a.loaded(dst), ld, 4, tokens, nil)
 	for q, v := range total {
-		a.VMOVUPS(v, dst.at(q, 0))
+		a.VMOVUPS(v[0], out.at(q, 0))
+		a.VMOVUPS(v[1], out.at(q, 64))
 	}
+	for _, p := range []struct {
+		at     Mem
+		stride reg.Register
+		scale  uint64
+	}{{dst, ld, 4}, {x, stride, 1}, {meta, metaStride, 1}} {
+		a.ADDQ(a.times(p.stride, p.scale*uint64(tokens)), p.at)
+	}
+	a.DECQ(a.mem("groups"))
+	a.JNZ(LabelRef("group"))
 	a.ret()
+}
+
+func (a *asm) tileVecs(tokens int) [][2]reg.VecVirtual {
+	v := make([][2]reg.VecVirtual, tokens)
+	for q := range v {
+		v[q] = [2]reg.VecVirtual{a.ZMM(), a.ZMM()}
+	}
+	return v
+}
+
+// nextGroup moves a table on by n strides.
+func (a *asm) nextGroup(t *table, stride reg.Register, n int) {
+	step := a.times(stride, uint64(n))
+	for _, b := range t.bases {
+		a.ADDQ(step, b)
+	}
+}
+
+func (a *asm) loaded(m Mem) reg.Register {
+	r := a.GP64()
+	a.MOVQ(m, r)
+	return r
+}
+
+// prefetchRows writes a function that asks for parts of rows, which are too
+// short for the processor to foresee the next.
+func (a *asm) prefetchRows() {
+	a.fn("prefetchRows", "func(w *byte, stride, bytes, rows int)", "Asks for the first bytes of each row.")
+	w, stride, bytes, rows := a.arg("w"), a.arg("stride"), a.arg("bytes"), a.arg("rows")
+	a.Label("row")
+	at, left := a.copyOf(w), a.copyOf(bytes)
+	a.Label("line")
+	a.PREFETCHT1(Mem{Base: at})
+	a.ADDQ(imm(64), at)
+	a.SUBQ(imm(64), left)
+	a.JG(LabelRef("line"))
+	a.ADDQ(stride, w)
+	a.DECQ(rows)
+	a.JNZ(LabelRef("row"))
+	a.RET()
 }

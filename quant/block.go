@@ -92,12 +92,7 @@ func (f *blockFormat) Decode(dst []float32, m Matrix, lo, hi int) {
 	data := m.Data[f.Size(lo, m.Cols):f.Size(hi, m.Cols)]
 	b := blocks.Get().(*block) // which unpack, a variable, would move to the heap
 	defer blocks.Put(b)
-	b.min = [len(b.min)]float32{} // which not every format sets
-func (f *blockFormat) Decode(dst []float32, m Matrix, lo, hi int) {
-	data := m.Data[f.Size(lo, m.Cols):f.Size(hi, m.Cols)]
-	b := blocks.Get().(*block) // which unpack, a variable, would move to the heap
-	defer blocks.Put(b)
-	b.min = [len(b.min)]float32{} // which not every format sets
+	clear(b.min[:]) // which not every format sets
 	for i := range (hi - lo) * m.Cols / f.cols {
 		f.unpack(b, data[i*f.bytes:][:f.bytes])
 		b.values(dst[i*f.cols:][:f.cols])

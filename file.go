@@ -72,7 +72,7 @@ func (s *Session) parse(note []byte) bool {
 	}
 	s.read, s.rehearsed = int(read), int(rehearsed)
 	for _, id := range words[:tokens] {
-		if id >= uint32(vocab) {
+		if id >= uint32(vocab) && int32(id) != Embedded {
 			return false
 		}
 		s.tokens = append(s.tokens, int32(id))

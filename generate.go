@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 
 	"github.com/winnowlm/winnow/sample"
@@ -66,7 +67,7 @@ func (s *Session) generate(ctx context.Context, prompt []int32, o GenerateOption
 	if err := s.finished(); err != nil {
 		return err
 	}
-	smp.Accept(s.tokens...)
+	smp.Accept(s.ids()...)
 	whole := context.WithoutCancel(ctx) // a single token's pass is not interrupted
 	out := newStopper(s.m.tokenizer, s.tokens, o.Stop)
 	for n := 0; o.MaxTokens == 0 || n < o.MaxTokens; n++ {
@@ -83,6 +84,14 @@ func (s *Session) generate(ctx context.Context, prompt []int32, o GenerateOption
 		return nil
 	}
 	return err
+}
+
+// ids returns the tokens of the sequence that are of the vocabulary.
+func (s *Session) ids() []int32 {
+	if !slices.Contains(s.tokens, Embedded) {
+		return s.tokens
+	}
+	return slices.DeleteFunc(slices.Clone(s.tokens), func(id int32) bool { return id == Embedded })
 }
 
 // next generates a token, which the model is to read before the one after it.

@@ -17,6 +17,12 @@ func (s *Session) rehearse(ctx context.Context, tokens []int32) error {
 	}
 	all := slices.Concat(s.tokens[s.rehearsed:s.read], tokens)
 	err := s.cache.Rehearse(all, int32(s.rehearsed), s.lead, func(f *kvcache.Cache, said []int32, step kvcache.Step) error {
+		// What was no token cannot be said again.
+		said = slices.DeleteFunc(said, func(id int32) bool { return id == Embedded })
+		if len(said) == 0 {
+			return nil
+		}
+		step.Pos = step.Pos[:len(said)]
 		f.Begin(step)
 		return s.run(ctx, []model.Seq{{Tokens: said, Pos: step.Pos, KV: f, Out: []int32{}}})
 	})

@@ -1,7 +1,6 @@
 package winnow
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -63,97 +62,6 @@ func shapeOf(c model.Config) kvcache.Shape {
 	return kvcache.Shape{NumLayers: c.NumLayers, NumHeads: c.NumHeads, NumKVHeads: c.NumKVHeads, HeadDim: c.HeadDim}
 }
 
-// AppendOptions belong to Append. The zero value is a whole prompt, of which
-// the last token's logits matter.
-type AppendOptions struct {
-	Rest int     // tokens of the same prompt that later calls will bring; policies act when none are left
-	Out  []int32 // indexes into tokens whose logits Logits returns, ascending; nil: the last alone
-
-	// Progress, if not nil, is called now and then with the work done.
-	Progress func(done, total int)
-}
-
-// Append reads tokens as a prompt. How a prompt is cut into calls does not
-// change the result. If ctx ends the session is as it was before the call.
-func (s *Session) Append(ctx context.Context, tokens []int32, o AppendOptions) error {
-	tokens = slices.Concat(s.tokens[s.read:], tokens)
-	if len(tokens) == 0 {
-		return ErrNoPrompt
-	}
-	if o.Out != nil {
-		skip := int32(len(s.tokens) - s.read)
-		o.Out = slices.Clone(o.Out)
-		for j := range o.Out {
-			o.Out[j] += skip
-		}
-	}
-	if err := s.room(len(tokens)); err != nil {
-		return err
-	}
-	start := time.Now()
-	var before *kvcache.Cache
-	if ctx.Done() != nil {
-		before = s.cache.Fork()
-	}
-	s.scratch.Progress = o.Progress
-	err := s.forward(ctx, tokens, o.Out, kvcache.Step{Prompt: true, Rest: o.Rest})
-	s.scratch.Progress = nil
-	if err == nil && o.Rest == 0 {
-		err = s.rehearse(ctx, tokens)
-	}
-	if err != nil {
-		if before != nil {
-			s.cache = before
-		}
-		return err
-	}
-	s.tokens = append(s.tokens[:s.read], tokens...)
-	s.read, s.rest = len(s.tokens), o.Rest
-	s.stats.PromptTokens += len(tokens)
-	s.stats.PromptTime += time.Since(start)
-	return nil
-}
-
-// Feed reads a token of the caller's choosing as if the session had generated
-// it: to a policy it is no prompt. Logits then returns the logits of the token
-// after it. If ctx has ended the session is as it was before the call.
-func (s *Session) Feed(ctx context.Context, id int32) error {
-	if err := s.finished(); err != nil {
-		return err
-	}
-	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("winnow: %w", err)
-	}
-	whole := context.WithoutCancel(ctx) // a single token's pass is not interrupted
-	if s.read < len(s.tokens) {
-		if err := s.decode(whole); err != nil {
-			return err
-		}
-	}
-	s.tokens = append(s.tokens, id)
-	if err := s.decode(whole); err != nil {
-		s.tokens = s.tokens[:s.read]
-		return err
-	}
-	return nil
-}
-
-// decode reads the one token that was generated last. ctx must not end: the
-// cache could not be put back.
-func (s *Session) decode(ctx context.Context) error {
-	if err := s.room(1); err != nil {
-		return err
-	}
-	start := time.Now()
-	if err := s.forward(ctx, s.tokens[s.read:s.read+1], nil, kvcache.Step{}); err != nil {
-		return err
-	}
-	s.read++
-	s.stats.GeneratedTokens++
-	s.stats.DecodeTime += time.Since(start)
-	return nil
-}
-
 // finished returns an error while Append was promised more of a prompt.
 func (s *Session) finished() error {
 	if s.rest > 0 {
@@ -175,36 +83,12 @@ func (s *Session) room(n int) error {
 	return nil
 }
 
-func (s *Session) forward(ctx context.Context, tokens, out []int32, step kvcache.Step) error {
-	s.pos = s.pos[:0]
-	for j := range tokens {
-		s.pos = append(s.pos, int32(s.read+j))
-	}
-	step.Pos = s.pos
-	s.cache.Begin(step)
-	q := &s.seq[0]
-	q.Tokens, q.Pos, q.KV, q.Out = tokens, s.pos, s.cache, out
-	return s.run(ctx, s.seq[:])
-}
-
-// run runs the model, unless it was closed.
-func (s *Session) run(ctx context.Context, seqs []model.Seq) error {
-	s.m.running.RLock()
-	defer s.m.running.RUnlock()
-	if s.m.closed {
-		return ErrClosed
-	}
-	if err := s.m.model.Forward(ctx, seqs, &s.scratch); err != nil {
-		return fmt.Errorf("winnow: %w", err)
-	}
-	return nil
-}
-
 // Logits returns the logits of the last pass, [1][VocabSize] or as many rows as
 // Append was asked for. They are valid until the next.
 func (s *Session) Logits() []float32 { return s.seq[0].Logits }
 
-// Tokens returns the sequence so far: prompts and generated tokens.
+// Tokens returns the sequence so far: prompts and generated tokens, Embedded
+// for those that were no token.
 func (s *Session) Tokens() []int32 { return slices.Clone(s.tokens) }
 
 // Model returns the model that the session runs.

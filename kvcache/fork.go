@@ -22,13 +22,7 @@ func (c *Cache) Fork() *Cache {
 		}
 		l.Heads = slices.Clone(l.Heads)
 		for h := range l.Heads {
-			hd := &l.Heads[h]
-			for j := range hd.blocks {
-				hd.blocks[j].own = false
-			}
-			hd.blocks = slices.Clone(hd.blocks)
-			hd.tailK, hd.tailV = slices.Clone(hd.tailK), slices.Clone(hd.tailV)
-			hd.pos, hd.kind, hd.score = slices.Clone(hd.pos), slices.Clone(hd.kind), slices.Clone(hd.score)
+			l.Heads[h] = c.layers[i].Heads[h].Clone()
 		}
 		if l.seen != nil {
 			seen := &attention.Scores{Most: l.seen.Most, Mass: make([][]float32, len(l.seen.Mass))}

@@ -54,7 +54,7 @@ func (m *Llama) Forward(ctx context.Context, seqs []Seq, s *Scratch) error {
 // Embed implements Layered.
 func (m *Llama) Embed(seqs []Seq, s *Scratch) error {
 	for i := range seqs {
-		if err := seqs[i].check(m.config.VocabSize); err != nil {
+		if err := seqs[i].check(m.config.VocabSize, m.config.HiddenSize); err != nil {
 			return err
 		}
 	}

@@ -22,10 +22,14 @@ type KV interface {
 
 // Seq is the part of one sequence that a forward pass reads.
 type Seq struct {
-	Tokens []int32 // ids
+	Tokens []int32 // ids; a negative one stands for the next row of Embed
 	Pos    []int32 // [len(Tokens)] positions, ascending
 	KV     KV
 	Out    []int32 // indexes into Tokens whose logits are wanted, ascending; nil: the last alone
+
+	// Embed, [negative tokens][HiddenSize], goes in where tokens are not of the
+	// vocabulary, such as what an encoder makes of an image's patches.
+	Embed []float32
 
 	// Logits is filled by Forward, [len(Out), or 1][VocabSize]. Its memory is
 	// reused if it is large enough.
@@ -72,7 +76,7 @@ func (q *Seq) output(j int) int {
 	return int(q.Out[j])
 }
 
-func (q *Seq) check(vocab int) error {
+func (q *Seq) check(vocab, hidden int) error {
 	if len(q.Tokens) == 0 || len(q.Pos) != len(q.Tokens) || q.KV == nil {
 		panic(fmt.Sprintf("model: Forward: got %d tokens, %d positions, cache %v, want one or more, as many, and a cache", len(q.Tokens), len(q.Pos), q.KV))
 	}
@@ -81,10 +85,17 @@ func (q *Seq) check(vocab int) error {
 			panic(fmt.Sprintf("model: Forward: got output %d, want one of %d tokens", t, len(q.Tokens)))
 		}
 	}
+	embedded := 0
 	for j, id := range q.Tokens {
-		if id < 0 || int(id) >= vocab {
-			return fmt.Errorf("model: token %d has id %d, want 0 to %d", j, id, vocab-1)
+		if int(id) >= vocab {
+			return fmt.Errorf("model: token %d has id %d, want 0 to %d, or a negative one for an embedding", j, id, vocab-1)
 		}
+		if id < 0 {
+			embedded++
+		}
+	}
+	if len(q.Embed) != embedded*hidden {
+		return fmt.Errorf("model: %d tokens have a negative id, got %d values for their embeddings, want %d of %d each", embedded, len(q.Embed), embedded, hidden)
 	}
 	return nil
 }

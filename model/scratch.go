@@ -71,8 +71,14 @@ func (s *Scratch) begin(m *Llama, seqs []Seq) {
 	s.cos, s.sin = vec.Resize(s.cos, s.rows*half), vec.Resize(s.sin, s.rows*half)
 	row := 0
 	for i := range seqs {
+		given := seqs[i].Embed
 		for _, id := range seqs[i].Tokens {
-			m.embed.Decode(s.x[row*d:][:d], int(id), int(id)+1)
+			if x := s.x[row*d:][:d]; id < 0 {
+				copy(x, given)
+				given = given[d:]
+			} else {
+				m.embed.Decode(x, int(id), int(id)+1)
+			}
 			m.rope.Angles(s.cos[row*half:][:half], s.sin[row*half:][:half], s.pos[row])
 			row++
 		}

@@ -63,6 +63,21 @@ func TestConformance(t *testing.T) {
 			Tight: policy.KVzip{Budget: 70, PerLayer: true}, Rows: 70, Ragged: true, Whole: true, Grow: true,
 		},
 		{
+			Name:  "lookm",
+			Ample: policy.LookM{Important: ample, NoPrior: true},
+			Tight: policy.LookM{Important: 30, Recent: 40, NoPrior: true}, Rows: 70, Grow: true,
+		},
+		{
+			Name:  "merge-snapkv",
+			Ample: policy.Merge{Policy: policy.SnapKV{Budget: ample}},
+			Tight: policy.Merge{Policy: policy.SnapKV{Budget: 70, Observe: 16}}, Rows: 70, Grow: true,
+		},
+		{
+			Name:  "merge-adakv",
+			Ample: policy.Merge{Policy: policy.AdaKV{Scorer: policy.KeyDiff{Budget: ample}}, How: policy.ValuesOnly},
+			Tight: policy.Merge{Policy: policy.AdaKV{Scorer: policy.KeyDiff{Budget: 70}}, How: policy.Weighted, Filter: true}, Rows: 70, Ragged: true, Grow: true,
+		},
+		{
 			Name:  "h2o",
 			Ample: policy.H2O{Recent: ample},
 			Tight: policy.H2O{Heavy: 30, Recent: 40}, Rows: 70,

@@ -8,10 +8,12 @@
 //	KeyDiff  rows whose keys differ most from the others (Park et al. 2025)
 //	ExpectedAttention  what queries yet to come should attend to (NVIDIA kvpress 2025)
 //	KVzip    what the model needs to repeat the text (Kim et al. 2025)
+//	LookM    text before images, then what gathered most attention (Wan et al. 2024)
 //	Random   rows drawn by lot, for comparison
 //	Recycled everything stays, but most steps see a part: Recycled Attention, RefreshKV (Xu et al. 2024)
 //
-// Three change another's choice, by default SnapKV's:
+// Merge adds the rows that any of these drops from a prompt to those that stay
+// (Wan et al. 2024). Three change another's choice, by default SnapKV's:
 //
 //	PyramidKV  more for the lower layers (Cai et al. 2024)
 //	AdaKV      more for the heads with the larger scores (Feng et al. 2024)

@@ -36,6 +36,7 @@ type bundle struct {
 
 type pressed struct {
 	Scores tensor
+	Values tensor    `json:"v_out_in_position_order"`
 	Kept   [][]int32 `json:"kept_positions_sorted"`
 	Pruned [][]int32 `json:"pruned_positions_sorted"`
 	Heads  []int     `json:"kept_per_head"`
@@ -139,6 +140,32 @@ func TestKVPressScoresGolden(t *testing.T) {
 			}
 			requireClose(t, want.Data, got)
 		}
+	})
+}
+
+// knorm ranks keys by their lengths, short ones first.
+type knorm struct{ Random }
+
+func (p knorm) Keep(l *kvcache.Layer, s kvcache.Step, seen *attention.Scores) {
+	for h := range l.Heads {
+		hd := &l.Heads[h]
+		k, score := make([]float32, hd.Dim()), make([]float32, hd.Len())
+		for j := range score {
+			hd.Rows(k, nil, j, j+1)
+			score[j] = -float32(math.Sqrt(dot(k, k)))
+		}
+		keepBest(l, l.Heads[h:h+1], score, p.Budget)
+	}
+}
+
+// kvpress merges values alone; the press below keeps rows with short keys.
+func TestMergingPressGolden(t *testing.T) {
+	golden(t, "kvpress_bundle_*.json", func(t *testing.T, c bundle) {
+		want := c.Outputs["merging_knorm"]
+		l := c.run(t, Merge{Policy: knorm{Random{Budget: c.Params.Kept}}, How: ValuesOnly})
+		require.Equal(t, want.Kept, l.kept())
+		requireClose(t, want.Values.Data, l.values())
+		require.Equal(t, c.run(t, knorm{Random{Budget: c.Params.Kept}}).keys(), l.keys())
 	})
 }
 

@@ -69,6 +69,7 @@ type layer struct {
 	p     attention.Params
 	next  int32
 	again *kvcache.Again
+	kind  []uint8
 	votes func(l *kvcache.Layer, seen *attention.Scores) // sees the scores before the policy acts
 }
 
@@ -98,7 +99,7 @@ func (l *layer) step(prompt bool, q, k, v []float32) []float32 {
 		pos[j] = l.next
 		l.next++
 	}
-	l.c.Begin(kvcache.Step{Pos: pos, Prompt: prompt, Again: l.again})
+	l.c.Begin(kvcache.Step{Pos: pos, Prompt: prompt, Again: l.again, Kind: l.kind})
 	view := l.c.Update(0, 0, q, k, v)
 	dst := make([]float32, len(q))
 	attention.Attend(dst, q, pos, view, l.p)

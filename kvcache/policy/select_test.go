@@ -76,6 +76,13 @@ func TestPairsThatCannotWork(t *testing.T) {
 		{ExpectedAttention{Budget: 3, Sink: 4}, "Sink 4"},
 		{ExpectedAttention{Future: -1}, "Future -1"},
 		{ExpectedAttention{Epsilon: math.NaN()}, "Epsilon"},
+		{Merge{}, "no Policy"},
+		{Merge{Policy: Merge{}}, "another Merge"},
+		{Merge{Policy: KVzip{}}, "layers together"},
+		{Merge{Policy: Recycled{}}, "drops nothing"},
+		{Merge{Policy: SnapKV{}, How: 9}, "How 9"},
+		{Merge{Policy: SnapKV{Kernel: 2}}, "Kernel 2"},
+		{LookM{Recent: -1}, "Recent -1"},
 		{Random{Budget: 4, Recent: 5}, "Recent 5"},
 		{Random{Budget: -1}, "Budget -1"},
 	} {

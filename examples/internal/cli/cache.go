@@ -47,6 +47,7 @@ var methods = []method{
 		return policy.AdaKV{Scorer: policy.ExpectedAttention{Budget: c.Budget}}
 	}},
 	{"kvzip", []string{"budget"}, func(c *Cache) kvcache.Policy { return policy.KVzip{Budget: c.Budget} }},
+	{"merge", []string{"budget", "observe"}, func(c *Cache) kvcache.Policy { return policy.Merge{Policy: c.snapKV()} }},
 	{"criticalkv", []string{"budget", "observe"}, func(c *Cache) kvcache.Policy { return policy.CriticalKV{Scorer: c.snapKV()} }},
 	{"keydiff", []string{"budget"}, func(c *Cache) kvcache.Policy { return policy.KeyDiff{Budget: c.Budget} }},
 	{"recycled", []string{"budget", "stride"}, func(c *Cache) kvcache.Policy {
@@ -84,7 +85,7 @@ func CacheFlags(fs *flag.FlagSet) *Cache {
 	formats := "format of cached %s: " + strings.Join(quant.Names(), ", ")
 	fs.StringVar(&c.Policy, "policy", "none", "what stays in the cache, none being everything: "+methodNames())
 	fs.IntVar(&c.Budget, "budget", 1024, "`rows` per KV head that the policy leaves, or that recycled shows")
-	fs.IntVar(&c.observe, "observe", 0, "`rows` at the prompt's end that vote in snapkv, pyramidkv, adakv, criticalkv; 0: 32, or half a small budget")
+	fs.IntVar(&c.observe, "observe", 0, "`rows` at the prompt's end that vote in snapkv and what is built on it; 0: 32, or half a small budget")
 	fs.IntVar(&c.sink, "sink", 4, "first `rows` among the budget of window, streamingllm")
 	fs.IntVar(&c.stride, "stride", 10, "`tokens` from one full step of recycled to the next")
 	fs.IntVar(&c.pin, "pin", 0, "first `rows` that stay beside the policy's budget, such as a system prompt's")

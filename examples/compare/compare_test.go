@@ -15,7 +15,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/winnowlm/winnow"
 	"github.com/winnowlm/winnow/eval"
 	"github.com/winnowlm/winnow/examples/internal/cli"
 	"github.com/winnowlm/winnow/internal/testmodel"
@@ -92,7 +91,7 @@ func checkSVG(t *testing.T, text string) {
 func TestInterrupted(t *testing.T) {
 	o, err := parse(append(quick, "-model", model(t), "-out", t.TempDir(), "-parallel", "1"), io.Discard)
 	require.NoError(t, err)
-	m, err := winnow.Load(o.model, winnow.Options{Threads: 1})
+	m, err := o.open()
 	require.NoError(t, err)
 	defer m.Close()
 	st, err := newStudy(o, m)
@@ -118,7 +117,6 @@ func TestInterrupted(t *testing.T) {
 
 func TestUsage(t *testing.T) {
 	for args, say := range map[string]string{
-		"":                                    "-model",
 		"-model x -n 0":                       "-n: got 0",
 		"-model x -length 9":                  "-length: got 9",
 		"-model x -keep 0":                    `"0" is no percent`,

@@ -1,7 +1,7 @@
 // Compare judges cache policies on a model: how well it answers questions about
 // long texts and predicts what follows when a policy keeps a share of the cache.
 //
-//	compare -model model.gguf
+//	compare
 //	compare -model model.gguf -policies snapkv,recycled,streamingllm -keep 50,12.5 -length 4096 -n 50
 //	compare -model model.gguf -tasks all -haystack essays.txt -out results
 //
@@ -30,9 +30,7 @@ func compare(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	if err != nil {
 		return err
 	}
-	// Samples are answered side by side, which uses processors better than
-	// sharing out the products of a small model.
-	m, err := winnow.Load(o.model, winnow.Options{Threads: 1})
+	m, err := o.open()
 	if err != nil {
 		return err
 	}

@@ -4,14 +4,17 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/winnowlm/winnow"
 	"github.com/winnowlm/winnow/eval"
 	"github.com/winnowlm/winnow/examples/internal/cli"
 	"github.com/winnowlm/winnow/kvcache"
+	"github.com/winnowlm/winnow/pocket"
 	"github.com/winnowlm/winnow/quant"
 )
 
@@ -31,13 +34,13 @@ type options struct {
 
 func parse(args []string, stdout io.Writer) (o options, err error) {
 	fs := cli.Flags("compare")
-	fs.StringVar(&o.model, "model", "", "a GGUF `file`, a safetensors file or a Hugging Face folder")
+	fs.StringVar(&o.model, "model", "", "`path` of a .gguf or .safetensors file or a Hugging Face folder; none: the small model in this program")
 	fs.StringVar(&o.out, "out", "comparison", "`folder` for the report, made if need be")
 	policies := fs.String("policies", "snapkv,adakv,h2o,tova,keydiff,expectedattention,streamingllm,recycled,random", "`names` of policies with commas between, of "+strings.Join(cli.Policies()[1:], ", "))
 	keep := fs.String("keep", "50,25,12.5,6", "`percents` of the prompt's rows that policies keep")
 	picture := fs.Float64("picture", 25, "`percent` kept in the pictures of needles and of rows")
 	positions := fs.String("question", "after,later", "where the question stands: after the text in the same prompt, around it, later in a prompt of its own, or before it")
-	tasks := fs.String("tasks", "niah_single_2,niah_multikey_1,niah_multivalue,vt", "`names` of RULER's tasks, or all: "+strings.Join(taskNames(eval.RULER(eval.Noise())), ", "))
+	tasks := fs.String("tasks", "niah_single_2,niah_single_3,niah_multikey_1,niah_multikey_2", "`names` of RULER's tasks, or all: "+strings.Join(taskNames(eval.RULER(eval.Noise())), ", "))
 	haystack := fs.String("haystack", "", "text `file` in which facts are hidden; sentences made up if empty")
 	fs.StringVar(&o.text, "text", "", "text `file` on which the loss is taken; sentences made up if empty")
 	fs.IntVar(&o.length, "length", 1024, "`tokens` of a prompt and its answer")
@@ -47,11 +50,8 @@ func parse(args []string, stdout io.Writer) (o options, err error) {
 	fs.Uint64Var(&o.seed, "seed", 1, "`number` that chooses the samples")
 	k := fs.String("k", "f16", "format of cached keys: "+strings.Join(quant.Names(), ", "))
 	v := fs.String("v", "f16", "format of cached values")
-	if err := cli.Parse(fs, args, "-model FILE [flags]", stdout); err != nil {
+	if err := cli.Parse(fs, args, "[-model FILE|DIR] [flags]", stdout); err != nil {
 		return o, err
-	}
-	if o.model == "" {
-		return o, cli.Usagef("want -model")
 	}
 	if o.k, err = quant.ByName(*k); err != nil {
 		return o, cli.Usagef("-k: %v", err)
@@ -92,6 +92,25 @@ func parse(args []string, stdout io.Writer) (o options, err error) {
 		return o, cli.Usagef("-tasks: %v", err)
 	}
 	return o, nil
+}
+
+// open opens the model that was asked for, else the one in the program.
+// Samples are answered side by side, which uses processors better than sharing
+// out the products of a small model.
+func (o *options) open() (*winnow.Model, error) {
+	load := winnow.Options{Threads: 1}
+	if o.model == "" {
+		return pocket.Open(load)
+	}
+	return winnow.Load(o.model, load)
+}
+
+// name is the model's in the report.
+func (o *options) name() string {
+	if o.model == "" {
+		return "pocket"
+	}
+	return filepath.Base(o.model)
 }
 
 // choosePolicies refuses unknown policies and budgets that they cannot have.

@@ -80,7 +80,7 @@ func (st *study) cost(c config) cost {
 // write puts the report and its parts into the folder.
 func (st *study) write() error {
 	var report strings.Builder
-	fmt.Fprintf(&report, "# Cache policies compared on %s\n\n", filepath.Base(st.o.model))
+	fmt.Fprintf(&report, "# Cache policies compared on %s\n\n", st.o.name())
 	st.print(&report)
 	for _, s := range []struct{ file, what string }{
 		{"quality.svg", "Mean score over the share kept"}, {"needles.svg", "Needles by length and depth"}, {"kept.svg", "Positions kept"},
@@ -104,7 +104,11 @@ func (st *study) write() error {
 }
 
 func (st *study) command() string {
-	return fmt.Sprintf("compare -model %s -policies %s -tasks %s -length %d -n %d -seed %d", filepath.Base(st.o.model),
+	model := ""
+	if st.o.model != "" {
+		model = "-model " + st.o.name() + " "
+	}
+	return fmt.Sprintf("compare %s-policies %s -tasks %s -length %d -n %d -seed %d", model,
 		strings.Join(st.o.policies, ","), strings.Join(taskNames(st.o.tasks), ","), st.o.length, st.o.n, st.o.seed)
 }
 
@@ -223,7 +227,7 @@ func (st *study) json() (string, error) {
 		}
 	}
 	data, err := json.MarshalIndent(map[string]any{
-		"model": filepath.Base(st.o.model), "length": st.o.length, "n": st.o.n, "seed": st.o.seed, "command": st.command(),
+		"model": st.o.name(), "length": st.o.length, "n": st.o.n, "seed": st.o.seed, "command": st.command(),
 		"full": st.cost(config{full, 1}), "scores": st.records(), "needles": st.needles, "losses": losses,
 	}, "", " ")
 	return string(data) + "\n", err

@@ -1,4 +1,5 @@
-"""Writes blocks.bin: blocks of every GGUF type and the values they stand for.
+"""Writes blocks.bin: blocks of every GGUF type and the values they stand for,
+and fp8.bin: the values of the codes 0 to 255 in E4M3, then in E5M2, as float32.
 
 The values come from the definition of each format, with no code shared with
 package quant: every field is cut from the block as a string of bits, and the
@@ -177,7 +178,20 @@ def make(cols, size, halves):
     return blocks
 
 
+def fp8(exponent, mantissa, bias, special):
+    """The values of all codes: special gives those that are no numbers."""
+    out = []
+    for code in range(256):
+        e, m = code >> mantissa & ((1 << exponent) - 1), code & ((1 << mantissa) - 1)
+        v = m * 2.0 ** (1 - bias - mantissa) if e == 0 else (1 + m / 2**mantissa) * 2.0 ** (e - bias)
+        out.append((-1.0 if code & 128 else 1.0) * special(e, m, v))
+    return np.array(out, dtype="<f4")
+
+
 def main():
+    with open("fp8.bin", "wb") as f:
+        f.write(fp8(4, 3, 7, lambda e, m, v: np.nan if (e, m) == (15, 7) else v).tobytes())
+        f.write(fp8(5, 2, 15, lambda e, m, v: v if e < 31 else np.nan if m else np.inf).tobytes())
     with open("blocks.bin", "wb") as f:
         for name, cols, size, halves, definition in TYPES:
             blocks = make(cols, size, halves)

@@ -19,8 +19,7 @@ type blockFormat struct {
 	unpack      func(b *block, src []byte)
 	fit         func(dst, code []byte, x []float32) // writes the scales for x, which is finite, to dst, and codes above lo to code
 	set         func(dst, code []byte)              // writes the codes to dst
-	// mul multiplies the input's 8-bit codes. Without it, rows are decoded a
-	// few at a time and multiplied as float32.
+	// mul multiplies the input's 8-bit codes; without it, rows are decoded.
 	mul func(dst []float32, ld int, a *vec.Q8, w []byte, rows int)
 }
 
@@ -90,7 +89,7 @@ func makeFinite(x []float32) {
 
 func (f *blockFormat) Decode(dst []float32, m Matrix, lo, hi int) {
 	data := m.Data[f.Size(lo, m.Cols):f.Size(hi, m.Cols)]
-	b := blocks.Get().(*block) // which unpack, a variable, would move to the heap
+	b := blocks.Get().(*block)
 	defer blocks.Put(b)
 	clear(b.min[:]) // which not every format sets
 	for i := range (hi - lo) * m.Cols / f.cols {
@@ -104,43 +103,15 @@ func (f *blockFormat) MulT(dst []float32, ld int, x *Input, m Matrix, lo, hi int
 		f.mul(dst, ld, &x.codes, m.Data[f.Size(lo, m.Cols):f.Size(hi, m.Cols)], hi-lo)
 		return
 	}
-	f.decoded(m, lo, hi, func(rows []byte, at, n int) {
-		vec.DotF32(dst[at:], ld, x.X, x.N, rows, 4*m.Cols, n, m.Cols, nil)
-	})
+	decodedMulT(dst, ld, x, m, lo, hi)
 }
 
 func (f *blockFormat) MulAdd(dst, p []float32, ld, n int, m Matrix, lo, hi int) {
-	f.decoded(m, lo, hi, func(rows []byte, at, k int) {
-		vec.AxpyF32(dst, p[at:], ld, n, rows, 4*m.Cols, k, m.Cols, nil)
-	})
+	decodedMulAdd(dst, p, ld, n, m, lo, hi)
 }
 
-// decoded hands rows lo..hi to use as float32 bytes, a few at a time.
-func (f *blockFormat) decoded(m Matrix, lo, hi int, use func(rows []byte, at, n int)) {
-	const most = 16
-	cols := m.Cols
-	s := scratch.Get().(*decodeScratch)
-	defer scratch.Put(s)
-	if need := most * cols; len(s.x) < need {
-		s.x, s.b = make([]float32, need), make([]byte, 4*need)
-	}
-	for j := lo; j < hi; j += most {
-		n := min(most, hi-j)
-		f.Decode(s.x, m, j, j+n)
-		putF32(s.b[:4*n*cols], s.x[:n*cols])
-		use(s.b, j-lo, n)
-	}
-}
-
-type decodeScratch struct {
-	x []float32
-	b []byte
-}
-
-var (
-	scratch = sync.Pool{New: func() any { return new(decodeScratch) }}
-	blocks  = sync.Pool{New: func() any { return new(block) }}
-)
+// blocks are for unpack, which as a variable would move one to the heap.
+var blocks = sync.Pool{New: func() any { return new(block) }}
 
 // putHalf writes x in half precision, saturated so that no scale is infinite,
 // and returns what a reader will see.
@@ -161,11 +132,6 @@ func inverse(x float32) float32 {
 		return inv
 	}
 	return 0
-}
-
-// nearest rounds x, ties to even, to the codes lo..hi.
-func nearest(x float32, lo, hi int) int {
-	return int(max(float64(lo), min(math.RoundToEven(float64(x)), float64(hi))))
 }
 
 // extreme returns the value of largest magnitude, sign kept.

@@ -20,6 +20,20 @@ var (
 	E5M2 = newFP8(FP8{Mantissa: 2, bias: 15, largest: 57344, over: 0x7c, nan: 0x7e})
 )
 
+// The FP8 formats, symmetric with saturated codes: a scale per row, which maps
+// its largest value to the encoding's; the others share a scale over the whole
+// matrix or over 32 columns. Scales are in single precision.
+var (
+	FP8E4M3       Format = &grouped{name: "fp8-e4m3", codec: e4m3, single: true}
+	FP8E4M3Tensor Format = &grouped{name: "fp8-e4m3-tensor", codec: e4m3, share: perTensor, single: true}
+	FP8E4M3Group  Format = &grouped{name: "fp8-e4m3-32", codec: e4m3, group: 32, single: true}
+	FP8E5M2       Format = &grouped{name: "fp8-e5m2", codec: e5m2, single: true}
+	FP8E5M2Tensor Format = &grouped{name: "fp8-e5m2-tensor", codec: e5m2, share: perTensor, single: true}
+	FP8E5M2Group  Format = &grouped{name: "fp8-e5m2-32", codec: e5m2, group: 32, single: true}
+)
+
+var e4m3, e5m2 = floatCodec(E4M3), floatCodec(E5M2)
+
 func newFP8(f FP8) *FP8 {
 	for c := range f.decoded {
 		f.decoded[c] = f.value(byte(c))

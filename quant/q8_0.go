@@ -12,9 +12,11 @@ var Q8_0 Format = &blockFormat{
 func fitQ8_0(dst, code []byte, x []float32) {
 	d := maxAbs(x) / 127
 	putHalf(dst, d)
-	encodeInt8(code, x, d)
-	for i := range code {
-		code[i] ^= 0x80
+	if d == 0 {
+		d = 1
+	}
+	for i, v := range x {
+		code[i] = byte(nearest(v/d, -127, 127) + 128)
 	}
 }
 

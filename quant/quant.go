@@ -6,7 +6,7 @@ package quant
 import "fmt"
 
 // Format is a stateless encoding of a rows×cols matrix whose rows lie one
-// after another, Size(1, cols) bytes each, at any alignment. Its methods are
+// after another, at any alignment, after a header where Header says so. Its methods are
 // called once per block of rows, never per row, so the interface costs
 // nothing. Formats are compared with ==. Package quant holds all of them.
 type Format interface {
@@ -33,7 +33,9 @@ type Format interface {
 var formats = []Format{
 	F32, F16, BF16,
 	Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ4_NL, IQ4_XS, MXFP4,
-	Int8,
+	Int8, Int8Tensor, Int8Group, Int8Asym, Int8AsymTensor, Int8AsymGroup,
+	FP8E4M3, FP8E4M3Tensor, FP8E4M3Group, FP8E5M2, FP8E5M2Tensor, FP8E5M2Group,
+	Int4, Int4Group64, Int4Group128, Int4Channel, Int2, Int2Channel,
 }
 
 // ByName returns the format of that name, or an error that lists the names.
@@ -121,10 +123,23 @@ func (m Matrix) Decode(dst []float32, lo, hi int) {
 	m.Format.Decode(dst, m, lo, hi)
 }
 
-// Row returns the bytes of row j, which belong to the matrix.
+// Row returns the bytes of row j, which belong to the matrix. In a format with a
+// header they mean nothing without it.
 func (m Matrix) Row(j int) []byte {
-	n := m.Format.Size(1, m.Cols)
-	return m.Data[j*n : (j+1)*n : (j+1)*n]
+	h := Header(m.Format, m.Cols)
+	n := m.Format.Size(1, m.Cols) - h
+	return m.Data[h+j*n : h+(j+1)*n : h+(j+1)*n]
+}
+
+// Header returns the bytes at the start of a matrix of cols columns that belong
+// to all of its rows: scales that rows share. The rest is rows of equal size. A
+// format without a header has rows that stand alone: they may be copied from
+// one matrix to another.
+func Header(f Format, cols int) int {
+	if g, ok := f.(*grouped); ok {
+		return g.header(cols)
+	}
+	return 0
 }
 
 // linear returns the size of a matrix of which each block of columns takes

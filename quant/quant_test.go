@@ -33,7 +33,13 @@ func normal(rng *rand.Rand, n int) []float32 {
 // bound is the largest error of a format, as a share of the largest value that
 // is encoded with it.
 var bound = map[string]float64{
-	"f32": 0, "f16": 1.0 / 2048, "bf16": 1.0 / 256, "int8": 1.0 / 254 * 1.0001,
+	"f32": 0, "f16": 1.0 / 2048, "bf16": 1.0 / 256,
+	"int8": 1.0 / 254 * 1.0001, "int8-tensor": 1.0 / 254 * 1.0001, "int8-32": 1.0 / 254 * 1.0001,
+	"int8-asym": 1.0 / 255 * 1.0001, "int8-asym-tensor": 1.0 / 255 * 1.0001, "int8-asym-32": 1.0 / 255 * 1.0001,
+	"fp8-e4m3": 1.0 / 28, "fp8-e4m3-tensor": 1.0 / 28, "fp8-e4m3-32": 1.0 / 28,
+	"fp8-e5m2": 1.0 / 14, "fp8-e5m2-tensor": 1.0 / 14, "fp8-e5m2-32": 1.0 / 14,
+	"int4": 1.0/15 + 1.0/500, "int4-64": 1.0/15 + 1.0/500, "int4-128": 1.0/15 + 1.0/500, "int4-channel": 1.0/15 + 1.0/500,
+	"int2": 1.0/3 + 1.0/500, "int2-channel": 1.0/3 + 1.0/500,
 	"q8_0": 1.0/254 + 1.0/2048, "q4_0": 1.0/8 + 1.0/2048,
 	"q4_1": 1.0/15 + 1.0/1024, "q5_0": 1.0/16 + 1.0/2048, "q5_1": 1.0/31 + 1.0/1024,
 	// Half a step, the rounding of scales, and what a fit gives up of the largest value.
@@ -56,29 +62,39 @@ func TestRoundTrip(t *testing.T) {
 		require.Len(t, m.Data, f.Size(rows, cols))
 		y := make([]float32, rows*cols)
 		m.Decode(y, 0, rows)
-		share := f.Block()
-		if f.Name() == "int8" {
-			share = cols
-		}
 		for i := range x {
-			first := i / share * share
-			most := 0.0
-			for _, v := range x[first : first+share] {
-				most = max(most, math.Abs(float64(v)))
-			}
+			most := largest(f, x, rows, cols, i)
 			require.LessOrEqual(t, math.Abs(float64(x[i]-y[i])), bound[f.Name()]*most, "%s: value %d", f.Name(), i)
 		}
 		one := make([]float32, cols)
 		m.Decode(one, 3, 4)
 		require.Equal(t, y[3*cols:4*cols], one)
-		require.Equal(t, m.Data[3*f.Size(1, cols):4*f.Size(1, cols)], m.Row(3))
+		at := func(j int) int { return f.Size(j, cols) }
+		require.Equal(t, m.Data[at(3):at(4)], m.Row(3))
 		if searched[f.Name()] {
 			continue
 		}
 		again := make([]float32, rows*cols)
 		quant.Pack(f, y, rows, cols).Decode(again, 0, rows)
-		require.InDeltaSlice(t, y, again, 1e-6, f.Name())
+		require.InDeltaSlice(t, y, again, 4e-3, f.Name()) // scales in half precision are rounded anew
 	}
+}
+
+// largest returns the largest magnitude of what shares a scale with value i.
+func largest(f quant.Format, x []float32, rows, cols, i int) (most float64) {
+	from, to, step := i/f.Block()*f.Block(), i/f.Block()*f.Block()+f.Block(), 1
+	switch f.Name() {
+	case "int8", "int8-asym", "fp8-e4m3", "fp8-e5m2":
+		from, to = i/cols*cols, i/cols*cols+cols
+	case "int8-tensor", "int8-asym-tensor", "fp8-e4m3-tensor", "fp8-e5m2-tensor":
+		from, to = 0, rows*cols
+	case "int4-channel", "int2-channel":
+		from, to, step = i%cols, rows*cols, cols
+	}
+	for ; from < to; from += step {
+		most = max(most, math.Abs(float64(x[from])))
+	}
+	return most
 }
 
 // Values that are not finite stay in their place: neither a panic nor a row
@@ -94,7 +110,7 @@ func TestEncodeNotFinite(t *testing.T) {
 		x[3], x[40], x[41] = float32(math.NaN()), inf, -inf
 		y := make([]float32, n)
 		quant.Pack(f, x, 1, n).Decode(y, 0, 1)
-		require.InDelta(t, x[10], y[10], 0.75, f.Name())
+		require.InDelta(t, x[10], y[10], 1.01, f.Name())
 		zero := make([]float32, n)
 		quant.Pack(f, zero, 1, n).Decode(y, 0, 1)
 		for _, v := range y {
@@ -113,7 +129,7 @@ func TestProducts(t *testing.T) {
 					continue
 				}
 				t.Run(fmt.Sprintf("%s/n%d/coded=%v", f.Name(), n, coded), func(t *testing.T) {
-					rows, cols := 50, max(96, f.Block())
+					rows, cols := 50, (95/f.Block()+1)*f.Block()
 					m := quant.Pack(f, normal(rng, rows*cols), rows, cols)
 					w := make([]float32, rows*cols)
 					m.Decode(w, 0, rows)

@@ -1,7 +1,7 @@
 package attention
 
 import (
-	"math"
+	"sort"
 
 	"github.com/winnowlm/winnow/internal/vec"
 	"github.com/winnowlm/winnow/quant"
@@ -11,13 +11,21 @@ import (
 // tile, its logits and a block of keys stay in the second-level cache.
 const QueryRows = 64
 
+// RangeRows is how many rows of a head, by Span.At, are attended to on their
+// own. What a query gets is merged from what it gets of each range, in order, so
+// that goroutines may share the ranges and no bit depends on how they do.
+const RangeRows = 256
+
+// TileQueries returns how many queries of a step make a tile.
+func (p Params) TileQueries() int { return max(1, QueryRows/p.Group()) }
+
 // Work is the scratch memory of one goroutine. The zero value is ready.
 type Work struct {
 	in, shifted quant.Input
 	q, turned   []float32 // [rows][HeadDim] scaled queries; the same for a shifted span
 	s           []float32 // [rows][BlockRows] logits, then weights
-	acc         []float32 // [rows][HeadDim]
-	norm        []norm    // [rows]
+	one, total  Partial   // of a range, and of all ranges so far
+	f, g        []float32 // [rows] factors of what is added up
 	cos, sin    []float32
 }
 
@@ -26,46 +34,82 @@ type Work struct {
 // may run at the same time, each with its own Work.
 func (w *Work) Attend(dst, q []float32, pos []int32, v View, p Params, h, lo, hi int) {
 	check(dst, q, pos, v, p)
-	tile := max(1, QueryRows/p.Group())
-	for t := lo; t < hi; t += tile {
-		w.tile(dst, q, pos, v, p, h, t, min(t+tile, hi))
+	for t := lo; t < hi; t += p.TileQueries() {
+		w.tile(dst, q, pos, v, p, h, t, min(t+p.TileQueries(), hi))
 	}
 }
 
 func (w *Work) tile(dst, q []float32, pos []int32, v View, p Params, h, lo, hi int) {
-	group, dim := p.Group(), p.HeadDim
-	rows := (hi - lo) * group
 	w.load(q, p, h, lo, hi)
-	w.acc = zeroed(w.acc, rows*dim)
-	w.norm = vec.Resize(w.norm, rows)
-	for r := range w.norm {
-		w.norm[r] = norm{max: float32(math.Inf(-1))}
+	w.total.reset(len(w.q)/p.HeadDim, p.HeadDim)
+	spans := v.Heads[h]
+	for i := 0; i < len(spans); {
+		end := rangeEnd(spans, i)
+		w.attend(&w.one, spans[i:], end-i, pos[lo:hi], p)
+		w.merge(&w.total, &w.one)
+		i = end
 	}
-	for i := range v.Heads[h] {
-		s := &v.Heads[h][i]
-		if !s.seen(pos[lo:hi], p) {
+	w.total.write(dst, v.Scores, p, h, lo)
+}
+
+// Ranges returns the number of ranges of KV head h.
+func (v View) Ranges(h int) int {
+	spans := v.Heads[h]
+	if len(spans) == 0 {
+		return 0
+	}
+	return int(spans[len(spans)-1].At)/RangeRows + 1
+}
+
+// Parts computes the queries of a step that is no more than a tile, for KV head
+// h and the ranges from r on, one for each of parts.
+func (w *Work) Parts(parts []Partial, q []float32, pos []int32, v View, p Params, h, r int) {
+	check(q, q, pos, v, p)
+	w.load(q, p, h, 0, len(pos))
+	spans := v.Heads[h]
+	from := func(r int) int {
+		return sort.Search(len(spans), func(i int) bool { return int(spans[i].At) >= r*RangeRows })
+	}
+	last := from(r + len(parts))
+	for i := range parts {
+		lo, hi := from(r+i), from(r+i+1)
+		w.attend(&parts[i], spans[lo:last], hi-lo, pos, p)
+	}
+}
+
+// Merge makes of all parts of KV head h what Attend would have written.
+func (w *Work) Merge(dst []float32, parts []Partial, v View, p Params, h int) {
+	w.total.reset(len(parts[0].max), p.HeadDim)
+	for i := range parts {
+		w.merge(&w.total, &parts[i])
+	}
+	w.total.write(dst, v.Scores, p, h, 0)
+}
+
+// rangeEnd returns the index of the first span after i that is of another range.
+func rangeEnd(spans []Span, i int) int {
+	r := spans[i].At / RangeRows
+	for i < len(spans) && spans[i].At/RangeRows == r {
+		i++
+	}
+	return i
+}
+
+// attend sets o to the attention of the loaded queries to the first n spans;
+// those after them are read next.
+func (w *Work) attend(o *Partial, spans []Span, n int, pos []int32, p Params) {
+	o.reset(len(w.q)/p.HeadDim, p.HeadDim)
+	for i := range n {
+		s := &spans[i]
+		if !s.seen(pos, p) {
 			continue
 		}
-		w.logits(s, pos[lo:hi], p)
 		next := s.V
-		if i+1 < len(v.Heads[h]) {
-			next = v.Heads[h][i+1].K
+		if i+1 < len(spans) {
+			next = spans[i+1].K
 		}
-		w.fold(s, next, dim)
-	}
-	for r := range rows {
-		out := dst[(lo+r/group)*p.NumHeads*dim+(h*group+r%group)*dim:][:dim]
-		copy(out, w.acc[r*dim:])
-		if w.norm[r].sum > 0 {
-			vec.Scale(out, 1/w.norm[r].sum)
-		}
-	}
-	if v.Scores != nil {
-		for r := range rows {
-			if t := lo + r/group - v.Scores.From; t >= 0 {
-				v.Scores.norms[t*p.NumHeads+h*group+r%group] = w.norm[r]
-			}
-		}
+		w.logits(s, pos, p)
+		w.fold(o, s, next)
 	}
 }
 
@@ -80,67 +124,4 @@ func (w *Work) load(q []float32, p Params, h, lo, hi int) {
 	rows := (hi - lo) * p.Group()
 	w.in.Set(w.q, rows, p.HeadDim)
 	w.s = vec.Resize(w.s, rows*BlockRows)
-}
-
-// fold adds a span, whose logits are in w.s, to the running softmax; the keys
-// next are read after it.
-func (w *Work) fold(s *Span, next quant.Matrix, dim int) {
-	n := len(s.Pos)
-	for r := range w.norm {
-		row := w.s[r*BlockRows:][:n]
-		most := vec.Max(row)
-		if math.IsInf(float64(most), -1) {
-			clear(row)
-			continue
-		}
-		o := &w.norm[r]
-		if most > o.max {
-			if o.sum > 0 {
-				c := float32(math.Exp(float64(o.max - most)))
-				vec.Scale(w.acc[r*dim:][:dim], c)
-				o.sum *= c
-			}
-			o.max = most
-		}
-		o.sum += vec.ExpSum(row, o.max)
-	}
-	s.runs(func(at, lo, hi int) {
-		s.V.Before(next).MulAdd(w.acc, w.s[at:], BlockRows, len(w.norm), lo, hi)
-	})
-}
-
-// logits writes q·k of the tile over a span to w.s, −Inf where a query may not
-// see a row.
-func (w *Work) logits(s *Span, pos []int32, p Params) {
-	in := &w.in
-	if s.Shift != 0 {
-		in = w.turn(s.Shift, p)
-	}
-	s.runs(func(at, lo, hi int) { s.K.Before(s.V).MulT(w.s[at:], BlockRows, in, lo, hi) })
-	inf := float32(math.Inf(-1))
-	group, n := p.Group(), len(s.Pos)
-	for t, at := range pos {
-		first, last := s.visible(at, p.Window)
-		if first == 0 && last == n {
-			continue
-		}
-		for r := t * group; r < (t+1)*group; r++ {
-			row := w.s[r*BlockRows:][:n]
-			fill(row[:first], inf)
-			fill(row[last:], inf)
-		}
-	}
-}
-
-// turn rotates the queries back by shift, which is as good as rotating the
-// span's keys forward.
-func (w *Work) turn(shift int32, p Params) *quant.Input {
-	w.turned = append(w.turned[:0], w.q...)
-	half := p.Rope.Dim() / 2
-	w.cos, w.sin = vec.Resize(w.cos, half), vec.Resize(w.sin, half)
-	p.Rope.Angles(w.cos, w.sin, -shift)
-	rows := len(w.q) / p.HeadDim
-	p.Rope.Rotate(w.turned, w.cos, w.sin, rows, p.HeadDim)
-	w.shifted.Set(w.turned, rows, p.HeadDim)
-	return &w.shifted
 }

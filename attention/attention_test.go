@@ -179,6 +179,51 @@ func TestAttendIsTheSameForAnyTile(t *testing.T) {
 	}
 }
 
+// However the ranges of rows are shared out, the result is the same to the last
+// bit, and so is what is recorded of it.
+func TestPartsMergeToTheWhole(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	for _, rows := range []int{1, 64, 256, 257, 700} {
+		h := newHistory(rng, 3, 64, rows)
+		view, shown := h.view(rng, quant.F16, 64, true)
+		for _, n := range []int{1, min(rows, h.p.TileQueries())} {
+			q, pos := normal(rng, n*h.p.NumHeads*64), h.pos[rows-n:]
+			attend := func(f func(w *attention.Work, dst []float32)) ([]float32, [][]float32) {
+				var w attention.Work
+				view.Scores = &attention.Scores{Mass: make([][]float32, h.p.NumHeads)}
+				for g := range view.Scores.Mass {
+					view.Scores.Mass[g] = make([]float32, len(shown))
+				}
+				view.Scores.Reset(0, n, h.p.NumHeads)
+				dst := make([]float32, len(q))
+				f(&w, dst)
+				for g := range view.Heads {
+					w.Watch(q, pos, view, h.p, g)
+				}
+				return dst, view.Scores.Mass
+			}
+			want, mass := attend(func(w *attention.Work, dst []float32) {
+				for g := range view.Heads {
+					w.Attend(dst, q, pos, view, h.p, g, 0, n)
+				}
+			})
+			for step := 1; step <= view.Ranges(0); step++ {
+				got, seen := attend(func(w *attention.Work, dst []float32) {
+					for g := range view.Heads {
+						parts := make([]attention.Partial, view.Ranges(g))
+						for r := 0; r < len(parts); r += step {
+							w.Parts(parts[r:min(r+step, len(parts))], q, pos, view, h.p, g, r)
+						}
+						w.Merge(dst, parts, view, h.p, g)
+					}
+				})
+				require.Equal(t, want, got, "%d rows, %d queries, %d ranges together", rows, n, step)
+				require.Equal(t, mass, seen)
+			}
+		}
+	}
+}
+
 // Keys shown exactly to their own block and encoded to those after it.
 func TestSpanBounds(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 8))

@@ -34,23 +34,6 @@ func (s *Span) visible(at, window int32) (first, last int) {
 	return first, last
 }
 
-// runs calls f for each stretch of neighbouring rows lo..hi that is shown from
-// index at on.
-func (s *Span) runs(f func(at, lo, hi int)) {
-	if s.Pick == nil {
-		f(0, 0, len(s.Pos))
-		return
-	}
-	for at := 0; at < len(s.Pick); {
-		end := at + 1
-		for end < len(s.Pick) && s.Pick[end] == s.Pick[end-1]+1 {
-			end++
-		}
-		f(at, int(s.Pick[at]), int(s.Pick[end-1])+1)
-		at = end
-	}
-}
-
 func fill(x []float32, v float32) {
 	for i := range x {
 		x[i] = v

@@ -1,10 +1,6 @@
 package attention
 
-import (
-	"math"
-
-	"github.com/winnowlm/winnow/internal/vec"
-)
+import "github.com/winnowlm/winnow/internal/vec"
 
 // Watch records the weights of the watched queries of KV head h in
 // v.Scores.Mass, query after query. Attend must have done all queries of the
@@ -15,17 +11,17 @@ func (w *Work) Watch(q []float32, pos []int32, v View, p Params, h int) {
 	if sc.Among != nil {
 		spans = sc.Among[h]
 	}
-	tile := max(1, QueryRows/group)
-	for lo := sc.From; lo < len(pos); lo += tile {
-		hi := min(lo+tile, len(pos))
+	for lo := sc.From; lo < len(pos); lo += p.TileQueries() {
+		hi := min(lo+p.TileQueries(), len(pos))
 		w.load(q, p, h, lo, hi)
-		rows := (hi - lo) * group
-		w.norm = vec.Resize(w.norm, rows)
+		o := &w.one
+		o.reset((hi-lo)*group, p.HeadDim)
 		if sc.Among != nil {
-			w.normalize(spans, pos[lo:hi], p)
+			w.normalize(o, spans, pos[lo:hi], p)
 		} else {
-			for r := range rows {
-				w.norm[r] = sc.norms[(lo-sc.From+r/group)*p.NumHeads+h*group+r%group]
+			for r := range o.max {
+				n := sc.norms[(lo-sc.From+r/group)*p.NumHeads+h*group+r%group]
+				o.max[r], o.sum[r] = n.max, n.sum
 			}
 		}
 		for i := range spans {
@@ -34,11 +30,11 @@ func (w *Work) Watch(q []float32, pos []int32, v View, p Params, h int) {
 				continue
 			}
 			w.logits(s, pos[lo:hi], p)
-			for r := range rows {
-				if o := w.norm[r]; o.sum > 0 {
+			for r, sum := range o.sum {
+				if sum > 0 {
 					row := w.s[r*BlockRows:][:len(s.Pos)]
-					vec.ExpSum(row, o.max)
-					vec.Scale(row, 1/o.sum)
+					vec.ExpSum(row, o.max[r])
+					vec.Scale(row, 1/sum)
 					sc.record(h*group+r%group, int(s.At), row)
 				}
 			}
@@ -48,28 +44,12 @@ func (w *Work) Watch(q []float32, pos []int32, v View, p Params, h int) {
 
 // normalize computes the norms of the tile's queries over other spans than
 // those attended to.
-func (w *Work) normalize(spans []Span, pos []int32, p Params) {
-	for r := range w.norm {
-		w.norm[r] = norm{max: float32(math.Inf(-1))}
-	}
+func (w *Work) normalize(o *Partial, spans []Span, pos []int32, p Params) {
+	w.f = vec.Resize(w.f, len(o.max))
 	for i := range spans {
-		s := &spans[i]
-		if !s.seen(pos, p) {
-			continue
-		}
-		w.logits(s, pos, p)
-		for r := range w.norm {
-			row := w.s[r*BlockRows:][:len(s.Pos)]
-			o := &w.norm[r]
-			most := max(o.max, vec.Max(row))
-			if math.IsInf(float64(most), -1) {
-				continue
-			}
-			if o.sum > 0 {
-				o.sum *= float32(math.Exp(float64(o.max - most)))
-			}
-			o.max = most
-			o.sum += vec.ExpSum(row, most)
+		if s := &spans[i]; s.seen(pos, p) {
+			w.logits(s, pos, p)
+			vec.Softmax(w.s, BlockRows, len(s.Pos), o.max, o.sum, w.f)
 		}
 	}
 }

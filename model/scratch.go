@@ -148,30 +148,6 @@ func (s *Scratch) position(l *layer) {
 	s.run(s.hi-s.lo, t)
 }
 
-// attention stores the tile's keys and values and attends, each sequence to its
-// own cache.
-func (s *Scratch) attention(i int) {
-	c := &s.m.config
-	qd, kd := c.NumHeads*c.HeadDim, c.NumKVHeads*c.HeadDim
-	t := &s.tasks.attend
-	t.s, t.parts, t.jobs = s, t.parts[:0], t.jobs[:0]
-	for _, sp := range s.spans {
-		lo, hi := max(sp.row, s.lo), min(sp.row+sp.n, s.hi)
-		if lo >= hi {
-			continue
-		}
-		a, b := lo-s.lo, hi-s.lo
-		q := s.q[a*qd : b*qd]
-		view := sp.kv.Update(i, lo-sp.row, q, s.k[a*kd:b*kd], s.v[a*kd:b*kd])
-		t.add(part{view: view, q: q, dst: s.mixed[a*qd : b*qd], pos: s.pos[lo:hi], kv: sp.kv})
-	}
-	s.m.pool.Run(len(t.jobs), t)
-	s.watch()
-	for j := range t.parts {
-		t.parts[j].kv.Done(i)
-	}
-}
-
 // add adds delta to the tile's rows of x.
 func (s *Scratch) add() {
 	d := s.m.config.HiddenSize
@@ -186,6 +162,9 @@ func (c Config) ScratchBytes(n, threads int) int64 {
 	stream := int64(n) * int64(c.HiddenSize+c.RopeDim+1)
 	rows := tile * (2*int64(c.HiddenSize) + 2*qd + 2*kd + 2*int64(c.IntermediateSize))
 	codes := tile * (int64(c.HiddenSize) + qd + int64(c.IntermediateSize)) // 8-bit codes, their 16-bit copies and scales
-	work := int64(threads) * attention.QueryRows * int64(3*c.HeadDim+attention.BlockRows)
+	work := int64(threads) * attention.QueryRows * int64(4*c.HeadDim+attention.BlockRows)
+	if threads > 1 { // what they merge
+		work += int64(n/attention.RangeRows+1) * int64(c.NumHeads*c.HeadDim)
+	}
 	return 4 * (stream + rows + codes + work + int64(c.VocabSize))
 }

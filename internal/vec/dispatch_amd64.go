@@ -59,6 +59,25 @@ func expSum(x []float32, max float32) float32 {
 	return expSumAVX2(&x[0], len(x), max)
 }
 
+func softmax(s []float32, ld, n int, most, sum, factor []float32) {
+	switch {
+	case level >= cpu.AVX512:
+		softmaxAVX512(&s[0], ld, n, &most[0], &sum[0], &factor[0], len(most))
+	case level >= cpu.AVX2:
+		softmaxAVX2(&s[0], ld, n, &most[0], &sum[0], &factor[0], len(most))
+	default:
+		softmaxGo(s, ld, n, most, sum, factor)
+	}
+}
+
+func mix(dst, x []float32, a, b float32) {
+	if n := len(dst) & whole; n > 0 && level >= cpu.AVX2 {
+		mixAVX2(&dst[0], &x[0], n, a, b)
+		dst, x = dst[n:], x[n:]
+	}
+	mixGo(dst, x, a, b)
+}
+
 func scale(x []float32, s float32) {
 	if n := len(x) & whole; n > 0 && level >= cpu.AVX2 {
 		scaleAVX2(&x[0], n, s)

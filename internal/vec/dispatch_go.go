@@ -17,6 +17,11 @@ func f32ToBF16(dst []byte, src []float32)     { f32ToBF16Go(dst, src) }
 func quantize(a *Q8, x []float32, lo, hi int) { quantizeGo(a, x, lo, hi) }
 func maxF32(x []float32) float32              { return maxGo(x) }
 func expSum(x []float32, max float32) float32 { return expSumGo(x, max) }
+func softmax(s []float32, ld, n int, most, sum, factor []float32) {
+	softmaxGo(s, ld, n, most, sum, factor)
+}
+
+func mix(dst, x []float32, a, b float32)      { mixGo(dst, x, a, b) }
 func scale(x []float32, s float32)            { scaleGo(x, s) }
 func add(dst, x []float32)                    { addGo(dst, x) }
 func mul(dst, x []float32)                    { mulGo(dst, x) }

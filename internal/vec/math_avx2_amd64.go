@@ -34,6 +34,11 @@ func mulAVX2(dst *float32, x *float32, n int)
 //go:noescape
 func scaleMulAVX2(dst *float32, x *float32, w *float32, n int, s float32)
 
+// n is a positive multiple of 8.
+//
+//go:noescape
+func mixAVX2(dst *float32, x *float32, n int, a float32, b float32)
+
 // half is a positive multiple of 8.
 //
 //go:noescape

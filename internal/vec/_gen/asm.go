@@ -164,11 +164,11 @@ func (a *asm) convert(f format, m operand.Mem, v reg.VecVirtual) {
 	}
 }
 
-// constant is a memory operand with 8 copies of a word.
+// constant is a memory operand with a copy of a word for each lane.
 func (a *asm) constant(name string, bits uint32) operand.Mem {
 	m := a.StaticGlobal(name)
 	a.DataAttributes(attr.RODATA | attr.NOPTR)
-	for range 8 {
+	for range a.lanes {
 		a.AppendDatum(operand.U32(bits))
 	}
 	return m

@@ -25,12 +25,14 @@ func main() {
 		{"dot_avx2", 8, dotKernels},
 		{"axpy_avx2", 8, axpyKernels},
 		{"math_avx2", 8, mathKernels},
+		{"softmax_avx2", 8, softmaxKernels},
 		{"half_avx2", 8, halfKernels},
 		{"quantize_avx2", 8, quantizeKernels},
 		{"gemv_avx2", 8, gemvKernels},
 		{"gemm_avx2", 8, gemmKernels},
 		{"dot_avx512", 16, dotKernels},
 		{"axpy_avx512", 16, axpyKernels},
+		{"softmax_avx512", 16, softmaxKernels},
 		{"gemm_avx512", 16, vnniKernels},
 	} {
 		a := &asm{build.NewContext(), f.lanes}

@@ -15,6 +15,7 @@ func mathKernels(a *asm) {
 	a.binary("add", func(m Mem, v reg.VecVirtual) { a.VADDPS(m, v, v) })
 	a.binary("mul", func(m Mem, v reg.VecVirtual) { a.VMULPS(m, v, v) })
 	a.scaleMul()
+	a.mix()
 	a.rotateHalves()
 	a.rotatePairs()
 	e := a.expConstants()
@@ -126,6 +127,25 @@ func (a *asm) scaleMul() {
 	a.ret()
 }
 
+func (a *asm) mix() {
+	a.fn("mix", "func(dst, x *float32, n int, a, b float32)", "n is a positive multiple of 8.")
+	dst, x, n := a.arg("dst"), a.arg("x"), a.arg("n")
+	s, t := a.YMM(), a.YMM()
+	a.VBROADCASTSS(a.mem("a"), s)
+	a.VBROADCASTSS(a.mem("b"), t)
+	a.Label("loop")
+	v, u := a.YMM(), a.YMM()
+	a.VMULPS(Mem{Base: dst}, s, v)
+	a.VMULPS(Mem{Base: x}, t, u)
+	a.VADDPS(u, v, v)
+	a.VMOVUPS(v, Mem{Base: dst})
+	a.ADDQ(Imm(32), dst)
+	a.ADDQ(Imm(32), x)
+	a.SUBQ(Imm(8), n)
+	a.JNZ(LabelRef("loop"))
+	a.ret()
+}
+
 func (a *asm) rotateHalves() {
 	a.fn("rotateHalves", "func(x, cos, sin *float32, half int)", "half is a positive multiple of 8.")
 	x, cos, sin, half := a.arg("x"), a.arg("cos"), a.arg("sin"), a.arg("half")
@@ -201,14 +221,18 @@ func (a *asm) expConstants() *expTable {
 
 // exp replaces v by e^v.
 func (a *asm) exp(e *expTable, v reg.VecVirtual) {
-	n, y, k, h := a.YMM(), a.YMM(), a.YMM(), a.YMM()
+	n, y, k := a.vec(), a.vec(), a.vec()
 	// The second operand is the result where one is NaN.
 	a.VBROADCASTSS(e.lo, n)
 	a.VMAXPS(v, n, v)
 	a.VBROADCASTSS(e.hi, n)
 	a.VMINPS(v, n, v)
 	a.VMULPS(e.log2e, v, n)
-	a.VROUNDPS(Imm(0), n, n)
+	if a.lanes == 16 {
+		a.VRNDSCALEPS(Imm(0), n, n)
+	} else {
+		a.VROUNDPS(Imm(0), n, n)
+	}
 	a.VFNMADD231PS(e.ln2Hi, n, v)
 	a.VFNMADD231PS(e.ln2Lo, n, v)
 	a.VMOVUPS(e.poly[0], y)
@@ -218,6 +242,11 @@ func (a *asm) exp(e *expTable, v reg.VecVirtual) {
 	a.VMULPS(v, v, k)
 	a.VFMADD213PS(v, k, y)
 	a.VADDPS(e.one, y, y)
+	if a.lanes == 16 {
+		a.VSCALEFPS(n, y, v)
+		return
+	}
+	h := a.vec()
 	a.VCVTPS2DQ(n, k)
 	a.VPSRAD(Imm(1), k, h)
 	a.VPSUBD(h, k, k)

@@ -26,7 +26,7 @@ type options struct {
 	tasks            []eval.Named
 	hay              eval.Hay
 	length, n, max   int
-	parallel         int
+	kernel, parallel int
 	seed             uint64
 	k, v             quant.Format
 	picture          float64 // the share in the pictures of needles and of rows
@@ -39,6 +39,7 @@ func parse(args []string, stdout io.Writer) (o options, err error) {
 	policies := fs.String("policies", "snapkv,adakv,h2o,tova,keydiff,expectedattention,streamingllm,recycled,random", "`names` of policies with commas between, of "+strings.Join(cli.Policies()[1:], ", "))
 	keep := fs.String("keep", "50,25,12.5,6", "`percents` of the prompt's rows that policies keep")
 	picture := fs.Float64("picture", 25, "`percent` kept in the pictures of needles and of rows")
+	fs.IntVar(&o.kernel, "kernel", 21, "neighbouring `rows` over which policies pool attention, if they do; odd, 0: each policy's default")
 	positions := fs.String("question", "after,later", "where the question stands: after the text in the same prompt, around it, later in a prompt of its own, or before it")
 	tasks := fs.String("tasks", "niah_single_2,niah_single_3,niah_multikey_1,niah_multikey_2", "`names` of RULER's tasks, or all: "+strings.Join(taskNames(eval.RULER(eval.Noise())), ", "))
 	haystack := fs.String("haystack", "", "text `file` in which facts are hidden; sentences made up if empty")
@@ -122,7 +123,7 @@ func (o *options) choosePolicies(names string) error {
 	}
 	for _, name := range o.policies {
 		for _, keep := range append(slices.Clone(o.keep), o.picture) {
-			if _, err := cli.NewPolicy(name, o.rows(keep, o.length)); err != nil {
+			if _, err := cli.NewPolicy(name, o.rows(keep, o.length), o.kernel); err != nil {
 				return cli.Usagef("%s with %s of %d tokens: %v", name, percent(keep), o.length, err)
 			}
 		}
@@ -136,9 +137,9 @@ func (o *options) rows(keep float64, tokens int) int { return int(keep*float64(t
 // cache returns the configuration that keeps a share under a policy.
 func (o *options) cache(policy string, keep float64) func(tokens int) kvcache.Config {
 	return func(tokens int) kvcache.Config {
-		p, err := cli.NewPolicy(policy, o.rows(keep, tokens))
+		p, err := cli.NewPolicy(policy, o.rows(keep, tokens), o.kernel)
 		if err != nil { // a prompt shorter than -length allows for
-			p, _ = cli.NewPolicy(policy, o.rows(keep, o.length))
+			p, _ = cli.NewPolicy(policy, o.rows(keep, o.length), o.kernel)
 		}
 		return kvcache.Config{K: o.k, V: o.v, Policy: p}
 	}

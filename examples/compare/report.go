@@ -108,8 +108,18 @@ func (st *study) command() string {
 	if st.o.model != "" {
 		model = "-model " + st.o.name() + " "
 	}
-	return fmt.Sprintf("compare %s-policies %s -tasks %s -length %d -n %d -seed %d", model,
-		strings.Join(st.o.policies, ","), strings.Join(taskNames(st.o.tasks), ","), st.o.length, st.o.n, st.o.seed)
+	return fmt.Sprintf("compare %s-policies %s -kernel %d -keep %s -tasks %s -length %d -n %d -answer %d -seed %d", model,
+		strings.Join(st.o.policies, ","), st.o.kernel, shares(st.o.keep),
+		strings.Join(taskNames(st.o.tasks), ","), st.o.length, st.o.n, st.o.max, st.o.seed)
+}
+
+// shares writes percents as -keep takes them.
+func shares(keep []float64) string {
+	var words []string
+	for _, x := range keep {
+		words = append(words, strings.TrimSuffix(percent(x), " %"))
+	}
+	return strings.Join(words, ",")
 }
 
 // print writes the tables in Markdown.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -55,14 +56,20 @@ func newStudy(o options, m *winnow.Model) (*study, error) {
 			st.configs = append(st.configs, config{p, keep})
 		}
 	}
-	if err := st.planScores(); err != nil {
+	rounds, err := st.planScores()
+	if err != nil {
 		return nil, err
 	}
+	st.jobs = rounds[0]
 	if err := st.planKept(); err != nil {
 		return nil, err
 	}
 	st.planNeedles()
-	return st, st.planLosses()
+	if err := st.planLosses(); err != nil {
+		return nil, err
+	}
+	st.jobs = append(st.jobs, slices.Concat(rounds[1:]...)...)
+	return st, nil
 }
 
 func (st *study) setup(c config) eval.Setup {
@@ -72,16 +79,16 @@ func (st *study) setup(c config) eval.Setup {
 	return eval.Setup{Model: st.m, Cache: st.o.cache(c.Policy, c.Keep)}
 }
 
-// planScores goes sample by sample over everything, so that what an
+// planScores returns a round for each sample, over everything, so that what an
 // interruption leaves is even.
-func (st *study) planScores() error {
+func (st *study) planScores() ([][]job, error) {
 	rounds := make([][]job, st.o.n)
 	for _, p := range st.o.positions {
 		for _, task := range st.o.tasks {
 			fit := eval.Fit{Tokens: st.o.length, Position: p, Seed: st.o.seed, N: st.o.n, MaxTokens: st.o.max}
 			samples, err := fit.Samples(st.m.Tokenizer(), task.Task)
 			if err != nil {
-				return fmt.Errorf("%s: %w", task.Name, err)
+				return nil, fmt.Errorf("%s: %w", task.Name, err)
 			}
 			for _, c := range st.configs {
 				cl := &cell{config: c, position: p, task: task.Name, results: make([]*eval.Result, len(samples))}
@@ -100,11 +107,10 @@ func (st *study) planScores() error {
 			}
 		}
 	}
-	for _, jobs := range rounds {
-		st.jobs = append(st.jobs, jobs...)
-	}
-	return nil
+	return rounds, nil
 }
+
+const needlesPerCell = 3
 
 var depths = []float64{0, 0.25, 0.5, 0.75, 1}
 
@@ -123,7 +129,7 @@ func (st *study) planNeedles() {
 		for i, length := range st.lengths {
 			st.jobs = append(st.jobs, func(ctx context.Context) error {
 				j := i * len(depths)
-				o := eval.GridOptions{Lengths: []int{length}, Depths: depths, N: max(1, st.o.n/2), Seed: st.o.seed, Task: task}
+				o := eval.GridOptions{Lengths: []int{length}, Depths: depths, N: min(st.o.n, needlesPerCell), Seed: st.o.seed, Task: task}
 				for c, err := range eval.Grid(ctx, st.setup(c), o) {
 					if err != nil {
 						return err

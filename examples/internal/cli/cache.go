@@ -15,7 +15,7 @@ type Cache struct {
 	fs                            *flag.FlagSet
 	Policy                        string
 	Budget, observe, sink, stride int
-	pin                           int
+	pin, kernel                   int
 	K, V                          string // names of formats
 }
 
@@ -34,9 +34,9 @@ var methods = []method{
 		p.Renumber = true
 		return p
 	}},
-	{"snapkv", []string{"budget", "observe"}, func(c *Cache) kvcache.Policy { return c.snapKV() }},
-	{"pyramidkv", []string{"budget", "observe"}, func(c *Cache) kvcache.Policy { return policy.PyramidKV{Scorer: c.snapKV()} }},
-	{"adakv", []string{"budget", "observe"}, func(c *Cache) kvcache.Policy { return policy.AdaKV{Scorer: c.snapKV()} }},
+	{"snapkv", []string{"budget", "observe", "kernel"}, func(c *Cache) kvcache.Policy { return c.snapKV() }},
+	{"pyramidkv", []string{"budget", "observe", "kernel"}, func(c *Cache) kvcache.Policy { return policy.PyramidKV{Scorer: c.snapKV()} }},
+	{"adakv", []string{"budget", "observe", "kernel"}, func(c *Cache) kvcache.Policy { return policy.AdaKV{Scorer: c.snapKV()} }},
 	{"h2o", []string{"budget"}, func(c *Cache) kvcache.Policy {
 		return policy.H2O{Heavy: c.Budget / 2, Recent: c.Budget - c.Budget/2}
 	}},
@@ -47,11 +47,11 @@ var methods = []method{
 		return policy.AdaKV{Scorer: policy.ExpectedAttention{Budget: c.Budget}}
 	}},
 	{"kvzip", []string{"budget"}, func(c *Cache) kvcache.Policy { return policy.KVzip{Budget: c.Budget} }},
-	{"merge", []string{"budget", "observe"}, func(c *Cache) kvcache.Policy { return policy.Merge{Policy: c.snapKV()} }},
-	{"criticalkv", []string{"budget", "observe"}, func(c *Cache) kvcache.Policy { return policy.CriticalKV{Scorer: c.snapKV()} }},
+	{"merge", []string{"budget", "observe", "kernel"}, func(c *Cache) kvcache.Policy { return policy.Merge{Policy: c.snapKV()} }},
+	{"criticalkv", []string{"budget", "observe", "kernel"}, func(c *Cache) kvcache.Policy { return policy.CriticalKV{Scorer: c.snapKV()} }},
 	{"keydiff", []string{"budget"}, func(c *Cache) kvcache.Policy { return policy.KeyDiff{Budget: c.Budget} }},
-	{"recycled", []string{"budget", "stride"}, func(c *Cache) kvcache.Policy {
-		return policy.Recycled{TopK: c.Budget, Stride: c.stride}
+	{"recycled", []string{"budget", "stride", "kernel"}, func(c *Cache) kvcache.Policy {
+		return policy.Recycled{TopK: c.Budget, Stride: c.stride, Kernel: c.kernel}
 	}},
 }
 
@@ -66,26 +66,27 @@ func Policies() []string {
 
 func methodNames() string { return strings.Join(Policies(), ", ") }
 
-// NewPolicy returns the policy of a name with a budget, as the flags make it by
-// default. "none" is nil.
-func NewPolicy(name string, budget int) (kvcache.Policy, error) {
+// NewPolicy returns the policy of a name with a budget, and with a kernel if it
+// pools, as the flags make it. "none" is nil.
+func NewPolicy(name string, budget, kernel int) (kvcache.Policy, error) {
 	fs := Flags("")
 	c := CacheFlags(fs)
 	c.Policy = name
 	if name != "none" {
-		c.Budget = budget
+		c.Budget, c.kernel = budget, kernel
 	}
 	cfg, err := c.Config()
 	return cfg.Policy, err
 }
 
-// CacheFlags adds -policy, -budget, -observe, -sink, -stride, -pin, -k and -v.
+// CacheFlags adds -policy, -budget, -observe, -kernel, -sink, -stride, -pin, -k and -v.
 func CacheFlags(fs *flag.FlagSet) *Cache {
 	c := &Cache{fs: fs}
 	formats := "format of cached %s: " + strings.Join(quant.Names(), ", ")
 	fs.StringVar(&c.Policy, "policy", "none", "what stays in the cache, none being everything: "+methodNames())
 	fs.IntVar(&c.Budget, "budget", 1024, "`rows` per KV head that the policy leaves, or that recycled shows")
 	fs.IntVar(&c.observe, "observe", 0, "`rows` at the prompt's end that vote in snapkv and what is built on it; 0: 32, or half a small budget")
+	fs.IntVar(&c.kernel, "kernel", 0, "neighbouring `rows` over which the same ones and recycled pool attention, odd; 0: 5, recycled 7")
 	fs.IntVar(&c.sink, "sink", 4, "first `rows` among the budget of window, streamingllm")
 	fs.IntVar(&c.stride, "stride", 10, "`tokens` from one full step of recycled to the next")
 	fs.IntVar(&c.pin, "pin", 0, "first `rows` that stay beside the policy's budget, such as a system prompt's")
@@ -123,7 +124,7 @@ func (c *Cache) Config() (kvcache.Config, error) {
 
 // check refuses flags that m does not heed and numbers that no policy takes.
 func (c *Cache) check(m method) error {
-	for _, name := range Given(c.fs, "budget", "observe", "sink", "stride") {
+	for _, name := range Given(c.fs, "budget", "observe", "kernel", "sink", "stride") {
 		if !slices.Contains(m.heeds, name) {
 			return Usagef("-%s does nothing with -policy %s", name, m.name)
 		}
@@ -148,7 +149,7 @@ func (c *Cache) check(m method) error {
 }
 
 func (c *Cache) snapKV() policy.SnapKV {
-	return policy.SnapKV{Budget: c.Budget, Observe: c.observe}
+	return policy.SnapKV{Budget: c.Budget, Observe: c.observe, Kernel: c.kernel}
 }
 
 func (c *Cache) window() policy.Window {

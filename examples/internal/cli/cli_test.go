@@ -127,6 +127,7 @@ func TestCache(t *testing.T) {
 		"-policy adakv -observe 8":            {K: quant.F16, V: quant.F16, Policy: policy.AdaKV{Scorer: policy.SnapKV{Budget: 1024, Observe: 8}}},
 		"-policy h2o -budget 65":              {K: quant.F16, V: quant.F16, Policy: policy.H2O{Heavy: 32, Recent: 33}},
 		"-policy tova -budget 64":             {K: quant.F16, V: quant.F16, Policy: policy.TOVA{Budget: 64}},
+		"-policy snapkv -kernel 9":            {K: quant.F16, V: quant.F16, Policy: policy.SnapKV{Budget: 1024, Kernel: 9}},
 		"-policy keydiff":                     {K: quant.F16, V: quant.F16, Policy: policy.KeyDiff{Budget: 1024}},
 		"-policy recycled -stride 5":          {K: quant.F16, V: quant.F16, Policy: policy.Recycled{TopK: 1024, Stride: 5}},
 		"-policy snapkv -budget 1 -k bf16":    {K: quant.BF16, V: quant.F16, Policy: policy.SnapKV{Budget: 1}},
@@ -140,6 +141,7 @@ func TestCache(t *testing.T) {
 		"-v f12":                              "-v",
 		"-policy best":                        "want one of none, window",
 		"-budget 64":                          "-budget does nothing with -policy none",
+		"-policy tova -kernel 5":              "-kernel does nothing with -policy tova",
 		"-policy tova -stride 5":              "-stride does nothing with -policy tova",
 		"-policy recycled -stride 0":          "at least 1",
 		"-policy h2o -budget 1":               "at least 2",
@@ -200,15 +202,20 @@ func TestProgress(t *testing.T) {
 
 func TestNewPolicy(t *testing.T) {
 	for _, name := range Policies() {
-		p, err := NewPolicy(name, 64)
+		p, err := NewPolicy(name, 64, 9)
 		require.NoError(t, err)
 		assert.Equal(t, name == "none", p == nil, name)
 	}
-	p, err := NewPolicy("window", 64)
+	p, err := NewPolicy("window", 64, 9)
 	require.NoError(t, err)
 	assert.Equal(t, policy.Window{Sink: 4, Recent: 60}, p)
-	_, err = NewPolicy("window", 3)
+	p, err = NewPolicy("pyramidkv", 64, 9)
+	require.NoError(t, err)
+	assert.Equal(t, policy.PyramidKV{Scorer: policy.SnapKV{Budget: 64, Kernel: 9}}, p)
+	_, err = NewPolicy("recycled", 64, 8)
+	assert.ErrorContains(t, err, "Kernel 8")
+	_, err = NewPolicy("window", 3, 0)
 	assert.ErrorContains(t, err, "-sink")
-	_, err = NewPolicy("best", 64)
+	_, err = NewPolicy("best", 64, 0)
 	assert.ErrorContains(t, err, "want one of")
 }

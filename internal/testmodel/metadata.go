@@ -9,18 +9,8 @@ import (
 )
 
 func metadata(c model.Config) []weights.KV {
-	key := func(k string, v any) weights.KV { return weights.KV{Key: c.Architecture + "." + k, Value: v} }
-	num := func(k string, n int) weights.KV { return key(k, uint32(n)) }
-	return []weights.KV{
-		{Key: "general.architecture", Value: c.Architecture},
-		{Key: "general.name", Value: "random weights"},
-		num("block_count", c.NumLayers), num("context_length", c.MaxPositions),
-		num("embedding_length", c.HiddenSize), num("feed_forward_length", c.IntermediateSize),
-		num("attention.head_count", c.NumHeads), num("attention.head_count_kv", c.NumKVHeads),
-		num("attention.key_length", c.HeadDim), num("attention.value_length", c.HeadDim),
-		num("rope.dimension_count", cmp.Or(c.RopeDim, c.HeadDim)), num("attention.sliding_window", c.SlidingWindow),
-		key("attention.layer_norm_rms_epsilon", c.RMSNormEps), key("rope.freq_base", float32(c.RopeTheta)),
-	}
+	c.RopeDim = cmp.Or(c.RopeDim, c.HeadDim)
+	return append(model.GGUFMetadata(c), weights.KV{Key: "general.name", Value: "random weights"})
 }
 
 // minVocab is the bytes, the merged pair and the end of text.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -50,13 +51,29 @@ func (st *study) qualityPicture() string {
 		}
 	}
 	x0 := n*(panel+margin) + 24
-	for j, name := range st.o.policies {
-		y := 56 + 22*float64(j)
+	for i, name := range st.ranking() {
+		j, y := slices.Index(st.o.policies, name), 56+22*float64(i)
 		p.line(x0, y, x0+28, y, styleOf(j).color, 2)
 		p.mark(x0+14, y, styleOf(j))
 		p.text(x0+38, y+4, small+1, left, ink, name)
 	}
 	return p.end()
+}
+
+// ranking orders the policies by their scores in the first panel, from the
+// best: so the legend reads as the lines lie.
+func (st *study) ranking() []string {
+	sum := func(name string) (x float64) {
+		for _, keep := range st.o.keep {
+			if m := st.mean(config{name, keep}, st.o.positions[0]); m.N > 0 {
+				x += m.Score
+			}
+		}
+		return x
+	}
+	names := slices.Clone(st.o.policies)
+	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(sum(b), sum(a)) })
+	return names
 }
 
 // nameWidth is the room that names of policies take.

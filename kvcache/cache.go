@@ -257,9 +257,14 @@ func (c *Cache) Rows() int {
 }
 
 // FullBytes returns what the keys and values of n tokens take in the formats k
-// and v when nothing is dropped.
+// and v, in blocks, when nothing is dropped.
 func (s Shape) FullBytes(k, v quant.Format, n int) int64 {
-	return int64(n) * int64(s.NumLayers) * int64(s.NumKVHeads) * int64(k.Size(1, s.HeadDim)+v.Size(1, s.HeadDim))
+	size := func(rows int) int64 { return int64(k.Size(rows, s.HeadDim) + v.Size(rows, s.HeadDim)) }
+	bytes := int64(n/BlockRows) * size(BlockRows)
+	if n%BlockRows > 0 {
+		bytes += size(n % BlockRows)
+	}
+	return bytes * int64(s.NumLayers) * int64(s.NumKVHeads)
 }
 
 // Bytes returns what a cache of n rows in each head takes, as Cache.Bytes

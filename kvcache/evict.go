@@ -133,7 +133,9 @@ const slackShare = 8
 
 // compact frees the memory of evicted rows: empty blocks at once, shortened
 // ones when the slack is worth it, by gathering neighbours into full blocks.
-// Encoded rows are copied, never encoded anew.
+// Encoded rows are copied, never encoded anew, so that when it happens changes
+// no value. Where rows of a block share scales, they stay with them: such a
+// block shrinks by itself.
 func (hd *Head) compact() {
 	hd.blocks = slices.DeleteFunc(hd.blocks, func(b block) bool { return len(b.live) == 0 })
 	stored := 0
@@ -147,6 +149,7 @@ func (hd *Head) compact() {
 	if stored-hd.sealed <= max(BlockRows, stored/slackShare) {
 		return
 	}
+	alone := quant.Header(hd.k, hd.dim)+quant.Header(hd.v, hd.dim) > 0
 	old := hd.blocks
 	hd.blocks, hd.sealed, hd.blockBytes = nil, 0, 0
 	for i := 0; i < len(old); {
@@ -155,8 +158,8 @@ func (hd *Head) compact() {
 			i++
 			continue
 		}
-		run := i
-		for run < len(old) && len(old[run].live) < old[run].k.Rows {
+		run := i + 1
+		for run < len(old) && len(old[run].live) < old[run].k.Rows && !alone {
 			run++
 		}
 		hd.repack(old[i:run])
@@ -177,6 +180,8 @@ func (hd *Head) repack(blocks []block) {
 		for _, j := range blocks[i].live {
 			if n == 0 {
 				next = hd.blank(min(BlockRows, total))
+				copy(next.k.Data[:quant.Header(hd.k, hd.dim)], blocks[i].k.Data)
+				copy(next.v.Data[:quant.Header(hd.v, hd.dim)], blocks[i].v.Data)
 			}
 			copy(next.k.Row(n), blocks[i].k.Row(int(j)))
 			copy(next.v.Row(n), blocks[i].v.Row(int(j)))

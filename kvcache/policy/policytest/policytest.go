@@ -51,30 +51,37 @@ const (
 	nextLen   = 12
 )
 
-// Run checks a policy over all pairs of formats, each with one of the group
-// sizes, so that each format of keys and of values meets each of them; with
-// -short over the pairs that differ most, with one.
+// Run checks a policy over all pairs of the formats that rows are mostly stored
+// in, each with one of the group sizes, so that each format of keys and of values
+// meets each of them, and over pairs of the others, KIVI among them, whose rows
+// share scales with their block; with -short over the pairs that differ most,
+// with one.
 func Run(t *testing.T, c Case) {
-	names := []string{"f32", "f16", "int8"}
-	groups := []int{1, 8, 4}
+	pairs := []struct {
+		k, v  string
+		group int
+		short bool
+	}{
+		{"f16", "f16", 4, true}, {"f32", "int8", 4, true}, {"int8", "f32", 4, true},
+		{"f32", "f32", 1, false}, {"f32", "f16", 8, false}, {"f16", "f32", 8, false},
+		{"f16", "int8", 1, false}, {"int8", "f16", 1, false}, {"int8", "int8", 8, false},
+		{"int4-channel", "int4", 4, true}, {"fp8-e4m3", "int2", 8, false},
+	}
 	models := make(map[int]model.Model)
-	for i, k := range names {
-		for j, v := range names {
-			if testing.Short() && i+j != 2 {
-				continue
-			}
-			group := groups[(i+j)%len(groups)]
-			if models[group] == nil {
-				models[group] = newModel(t, group)
-			}
-			m := models[group]
-			t.Run(fmt.Sprintf("%s/group%d/%s-%s", c.Name, group, k, v), func(t *testing.T) {
-				check(t, m, c, format(t, k), format(t, v))
-			})
-			if i == 1 && j == 1 {
-				t.Run(c.Name+"/pinned", func(t *testing.T) { pinned(t, m, c) })
-				t.Run(c.Name+"/allocations", func(t *testing.T) { allocations(t, m, c) })
-			}
+	for i, p := range pairs {
+		if testing.Short() && !p.short {
+			continue
+		}
+		if models[p.group] == nil {
+			models[p.group] = newModel(t, p.group)
+		}
+		m := models[p.group]
+		t.Run(fmt.Sprintf("%s/group%d/%s-%s", c.Name, p.group, p.k, p.v), func(t *testing.T) {
+			check(t, m, c, format(t, p.k), format(t, p.v))
+		})
+		if i == 0 {
+			t.Run(c.Name+"/pinned", func(t *testing.T) { pinned(t, m, c) })
+			t.Run(c.Name+"/allocations", func(t *testing.T) { allocations(t, m, c) })
 		}
 	}
 }

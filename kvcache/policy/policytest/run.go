@@ -11,6 +11,7 @@ import (
 
 	"github.com/winnowlm/winnow/kvcache"
 	"github.com/winnowlm/winnow/model"
+	"github.com/winnowlm/winnow/quant"
 )
 
 // run is a sequence in progress.
@@ -99,12 +100,15 @@ func (r *run) shape(c Case) {
 	if one := r.kv.Shape(); c.Spread {
 		require.EqualValues(r.t, r.want(c, 0)*one.NumLayers*one.NumKVHeads, kept, "rows of all layers")
 	}
-	// Evicted rows may still take one block a head, and an eighth.
+	// Evicted rows may still take one block a head, and an eighth; and what a
+	// block's rows share stays while any of them does.
 	one := r.kv.Shape()
-	row := cfg.K.Size(1, one.HeadDim) + cfg.V.Size(1, one.HeadDim)
+	shared := quant.Header(cfg.K, one.HeadDim) + quant.Header(cfg.V, one.HeadDim)
+	row := cfg.K.Size(1, one.HeadDim) + cfg.V.Size(1, one.HeadDim) - shared
 	heads := int64(one.NumLayers * one.NumKVHeads)
 	exact := heads * kvcache.BlockRows * int64(8*one.HeadDim)
 	bytes = kept*int64(row+8)*8/7 + heads*kvcache.BlockRows*int64(row) + exact
+	bytes += heads * int64((r.at+kvcache.BlockRows-1)/kvcache.BlockRows*shared)
 	require.LessOrEqual(r.t, r.kv.Bytes(), bytes, "memory of evicted rows is freed")
 	layer := one
 	layer.NumLayers = 1

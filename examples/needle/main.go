@@ -2,26 +2,24 @@
 // the full cache and policies of one budget answer, and what each keeps.
 //
 //	needle
-//	needle -words 20000 -budget 256 -seed 7
+//	needle -tokens 8000 -budget 256 -facts 8 -seed 7
 //
-// The model is one whose weights are written down, not trained: a two-layer
-// transformer that can do nothing but find where the last two words stood
-// before and go on from there. So it needs no download, and a wrong answer is
-// the cache's doing.
+// The model is the small one of package pocket, so it needs no download. The
+// text, the facts and the question are such as it was not trained on.
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"strings"
 
 	"github.com/winnowlm/winnow"
+	"github.com/winnowlm/winnow/eval"
 	"github.com/winnowlm/winnow/examples/internal/cli"
-	"github.com/winnowlm/winnow/internal/testmodel"
 	"github.com/winnowlm/winnow/kvcache"
 	"github.com/winnowlm/winnow/kvcache/policy"
+	"github.com/winnowlm/winnow/pocket"
 	"github.com/winnowlm/winnow/quant"
 )
 
@@ -31,44 +29,48 @@ func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writ
 	return cli.Exit(stderr, "needle", needle(ctx, args, stdout))
 }
 
-// hidden are the depths of the facts in the text; the first is asked for.
-var hidden = []float64{0.4, 0.05, 0.7, 0.95}
-
-const answerTokens = 3
+const answerTokens = 9 // a space, seven digits and what comes then
 
 func needle(ctx context.Context, args []string, stdout io.Writer) error {
 	fs := cli.Flags("needle")
-	words := fs.Int("words", 4000, "`length` of the text")
-	budget := fs.Int("budget", 128, "`rows` per KV head that SnapKV and the window leave")
+	length := fs.Int("tokens", 4000, "`length` of the text, with the question and the answer")
+	facts := fs.Int("facts", 4, "`number` of facts of one form that are hidden in it")
+	budget := fs.Int("budget", 128, "`rows` per KV head that the policies leave")
 	seed := fs.Uint64("seed", 1, "`number` that chooses the text")
 	threads := fs.Int("threads", 0, "goroutines that compute; 0: one per processor")
 	if err := cli.Parse(fs, args, "[flags]", stdout); err != nil {
 		return err
 	}
-	switch {
-	case *words < 100 || *words > 1<<19:
-		return cli.Usagef("-words: got %d, want 100 to %d", *words, 1<<19)
-	case *budget < 16 || *budget > *words:
-		return cli.Usagef("-budget: got %d rows, want 16 to the %d words", *budget, *words)
-	case *threads < 0 || *threads > cli.MaxThreads:
+	if *threads < 0 || *threads > cli.MaxThreads {
 		return cli.Usagef("-threads: got %d, want 0 to %d", *threads, cli.MaxThreads)
 	}
-	file, err := testmodel.Retriever(quant.F16)
-	if err != nil {
-		return err
-	}
-	m, err := winnow.LoadReaderAt(bytes.NewReader(file), int64(len(file)), winnow.Options{Threads: *threads})
+	m, err := pocket.Open(winnow.Options{Threads: *threads})
 	if err != nil {
 		return err
 	}
 	defer m.Close()
-	text, facts := testmodel.Haystack(*seed, *words, hidden...)
-	return compare(ctx, m, text, facts[0], *budget, stdout)
+	most := m.Context() - generated
+	switch {
+	case *length < 300 || *length > most:
+		return cli.Usagef("-tokens: got %d, want 300 to %d", *length, most)
+	case *facts < 1 || *facts > 32:
+		return cli.Usagef("-facts: got %d, want 1 to 32", *facts)
+	case *budget < 64 || *budget > *length:
+		return cli.Usagef("-budget: got %d rows, want 64 to the %d tokens", *budget, *length)
+	}
+	task := eval.Needle{Hay: eval.Prose(), Keys: *facts, MaxTokens: answerTokens}
+	samples, err := eval.Fit{Tokens: *length, Seed: *seed}.Samples(m.Tokenizer(), task)
+	if err != nil {
+		return err
+	}
+	return compare(ctx, m, samples[0], *facts, *budget, stdout)
 }
 
-func compare(ctx context.Context, m *winnow.Model, text string, fact testmodel.Needle, budget int, stdout io.Writer) error {
-	fmt.Fprintf(stdout, "Somewhere in a text of %d words:%s%s .\nThe text ends with the question:%s …\n\n", len(strings.Fields(text)), fact.Question(), fact.Value, fact.Question())
-	fmt.Fprintf(stdout, "%-27s  %-24s  %-5s  %10s  %9s  %9s\n", "cache", "answer", "", "memory", "rows", "tok/s")
+func compare(ctx context.Context, m *winnow.Model, sample eval.Sample, facts, budget int, stdout io.Writer) error {
+	prompt := sample.Prompts(eval.After)[0]
+	fmt.Fprintf(stdout, "A text of %d words, which begins with\n  %.72s…\nhas %d facts in it, one of them %s. It ends with\n  %s%s …\n\n",
+		len(strings.Fields(prompt)), sample.Text, facts, sample.Answers[0], strings.TrimSpace(sample.Question), sample.Cue)
+	fmt.Fprintf(stdout, "%-27s  %-12s  %-5s  %10s  %6s  %7s\n", "cache", "answer", "", "memory", "rows", "tok/s")
 	for _, c := range []struct {
 		name string
 		cfg  kvcache.Config
@@ -84,31 +86,34 @@ func compare(ctx context.Context, m *winnow.Model, text string, fact testmodel.N
 		{"Recycled (full, reads less)", kvcache.Config{Policy: policy.Recycled{TopK: budget, Stride: 16}}},
 		{"window of the same size", kvcache.Config{Policy: policy.Window{Sink: 4, Recent: budget - 4}}},
 	} {
-		a, err := ask(ctx, m, text+fact.Question(), c.cfg)
+		a, err := ask(ctx, m, prompt, c.cfg)
 		if err != nil {
 			return err
 		}
 		verdict := "wrong"
-		if a.text == fact.Value {
+		if sample.Score(a.text) == 1 {
 			verdict = "right"
 		}
-		fmt.Fprintf(stdout, "%-27s  %-24.24s  %-5s  %10s  %9d  %9.0f\n", c.name, strings.TrimSpace(a.text), verdict, cli.Bytes(a.bytes), a.rows, a.rate)
+		fmt.Fprintf(stdout, "%-27s  %-12.12s  %-5s  %10s  %6d  %7.0f\n", c.name, strings.Join(strings.Fields(a.text), " "), verdict, cli.Bytes(a.bytes), a.rows, a.rate)
 	}
 	fmt.Fprint(stdout, explanation)
 	return nil
 }
 
 const explanation = `
-The first word is always right: it comes from the prompt's own pass, which sees
-everything. The others need rows that only some policies keep: those to which
-the question attends, and their neighbours.
+What the question attends to stays under SnapKV, and with it the rows that
+follow: the digits of the answer. A window of the same size has none of them.
 `
 
 // snap is SnapKV with a kernel that keeps the neighbours of what is found: an
-// answer of three words follows the row that the question attends to.
+// answer of seven digits, a token each, follows the row that the question
+// attends to.
 func snap(budget int) policy.SnapKV {
-	return policy.SnapKV{Budget: budget, Observe: min(16, budget/2), Kernel: 7, Pool: policy.Max}
+	return policy.SnapKV{Budget: budget, Observe: 32, Kernel: 21, Pool: policy.Max}
 }
+
+// generated is how many tokens are timed.
+const generated = 64
 
 type answered struct {
 	text  string
@@ -131,7 +136,7 @@ func ask(ctx context.Context, m *winnow.Model, prompt string, cfg kvcache.Config
 	}
 	a.bytes, a.rows = s.Cache().Bytes(), s.Cache().Rows()
 	before := s.Stats()
-	for _, err := range s.Generate(ctx, "", winnow.GenerateOptions{MaxTokens: 64, IgnoreEnd: true}) {
+	for _, err := range s.Generate(ctx, "", winnow.GenerateOptions{MaxTokens: generated, IgnoreEnd: true}) {
 		if err != nil {
 			return answered{}, err
 		}

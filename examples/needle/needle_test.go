@@ -12,7 +12,7 @@ import (
 
 func TestNeedle(t *testing.T) {
 	var out, errs bytes.Buffer
-	require.Equal(t, cli.OK, run(t.Context(), []string{"-words", "600", "-budget", "64"}, nil, &out, &errs), errs.String())
+	require.Equal(t, cli.OK, run(t.Context(), []string{"-tokens", "600"}, nil, &out, &errs), errs.String())
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
 	right := 0
 	for _, line := range lines {
@@ -28,7 +28,7 @@ func TestNeedle(t *testing.T) {
 }
 
 func TestNeedleUsage(t *testing.T) {
-	for _, args := range [][]string{{"-words", "7"}, {"-budget", "1"}, {"-threads", "-1"}, {"text"}, {"-seed", "x"}} {
+	for _, args := range [][]string{{"-tokens", "7"}, {"-tokens", "100000"}, {"-facts", "0"}, {"-budget", "1"}, {"-threads", "-1"}, {"text"}, {"-seed", "x"}} {
 		var out, errs bytes.Buffer
 		require.Equal(t, cli.WrongUsage, run(t.Context(), args, nil, &out, &errs), "%v", args)
 		require.NotEmpty(t, errs.String())

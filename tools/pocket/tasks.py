@@ -219,6 +219,21 @@ class Tasks:
 
         return self.hide(n, forms.CHAIN_INTRO if r.random() < 0.4 else "", facts, noise, end)
 
+    def links(self, n):
+        """Nothing but assignments, then questions about all chains: what a book is to needles."""
+        r, s, between = self.r, self.new(), self.r.choice(" \n")
+        chains = [forms.Chain(r, r.choice((1, 2, 2, 3, 4))) for _ in range(r.randint(1, max(2, n // 96)))]
+        left = [list(c.facts) for c in chains]
+        while any(left):
+            s.add(between + r.choice([f for f in left if f]).pop(0), HINT)
+            if r.random() < 0.3:
+                s.cut()
+        s.cut()
+        while len(s.ids) < n:
+            c = r.choice(chains)
+            self.ask(s, *(c.members() if r.random() < 0.7 else c.resolve()))
+        return s
+
     def hide(self, n, begin, facts, noise, end):
         """Spreads facts, in order, over a haystack, at ends of sentences; `end` adds the questions."""
         r, s, tail = self.r, self.new(), self.new()

@@ -18,13 +18,13 @@ from bpe import Tokenizer
 from muon import Muon
 from probe import Probe
 
-TOKENS = 12e6  # the whole schedule
+TOKENS = 13e6  # the whole schedule
 STAGES = [  # share of the tokens until which a stage lasts, tokens a row, rows, shares of the tasks
     (0.10, 256, 16, dict(copies=0.20, repeats=0.10, book=0.35, needles=0.10, chains=0.05, reading=0.20)),
-    (0.30, 384, 11, dict(copies=0.03, repeats=0.06, book=0.18, needles=0.24, chains=0.13, reading=0.36)),
-    (0.65, 512, 8, dict(copies=0.01, repeats=0.04, book=0.13, needles=0.28, chains=0.15, reading=0.39)),
-    (0.88, 1024, 4, dict(copies=0.01, repeats=0.03, book=0.10, needles=0.31, chains=0.15, reading=0.40)),
-    (1.00, 2048, 2, dict(repeats=0.03, book=0.10, needles=0.40, chains=0.17, reading=0.30)),
+    (0.35, 384, 11, dict(copies=0.03, repeats=0.06, book=0.14, needles=0.22, chains=0.07, links=0.14, reading=0.34)),
+    (0.62, 512, 8, dict(copies=0.01, repeats=0.04, book=0.10, needles=0.24, chains=0.09, links=0.14, reading=0.38)),
+    (0.86, 1024, 4, dict(copies=0.01, repeats=0.03, book=0.07, needles=0.28, chains=0.14, links=0.07, reading=0.40)),
+    (1.00, 2048, 2, dict(repeats=0.03, book=0.07, needles=0.37, chains=0.18, links=0.05, reading=0.30)),
 ]
 WARM_UP, COOL_DOWN = 0.015, 0.55  # shares of the tokens: the learning rate rises, and falls from there on to a twentieth
 AVERAGE = 0.995  # per step, of the weights that are exported

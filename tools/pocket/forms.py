@@ -90,9 +90,9 @@ class Chain:
     """Variables of which each is said to be the one before it: VAR A = 7. VAR B = VAR A."""
 
     def __init__(self, rng, hops):
-        names = set()
+        names = {}
         while len(names) < hops + 1:
-            names.add(variable(rng))
+            names[variable(rng)] = None
         self.names, self.value = list(names), digits(rng, 5)
         stop = rng.choice((".", ""))
         self.facts = [f"VAR {self.names[0]} = {self.value}{stop}"]

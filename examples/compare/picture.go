@@ -29,6 +29,12 @@ func (p *picture) line(x1, y1, x2, y2 float64, stroke string, width float64) {
 	fmt.Fprintf(p, `<line x1="%.4g" y1="%.4g" x2="%.4g" y2="%.4g" stroke="%s" stroke-width="%g"/>`+"\n", x1, y1, x2, y2, stroke, width)
 }
 
+// sample draws a short piece of a curve, as a legend shows it.
+func (p *picture) sample(x, y float64, s style) {
+	fmt.Fprintf(p, `<line x1="%.4g" y1="%.4g" x2="%.4g" y2="%.4g" stroke="%s" stroke-width="2" stroke-dasharray="%s"/>`+"\n", x, y, x+28, y, s.color, s.dash)
+	p.mark(x+14, y, s)
+}
+
 // Anchors of a text.
 const (
 	left   = "start"

@@ -53,8 +53,7 @@ func (st *study) qualityPicture() string {
 	x0 := n*(panel+margin) + 24
 	for i, name := range st.ranking() {
 		j, y := slices.Index(st.o.policies, name), 56+22*float64(i)
-		p.line(x0, y, x0+28, y, styleOf(j).color, 2)
-		p.mark(x0+14, y, styleOf(j))
+		p.sample(x0, y, styleOf(j))
 		p.text(x0+38, y+4, small+1, left, ink, name)
 	}
 	return p.end()

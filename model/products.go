@@ -22,14 +22,10 @@ type product struct {
 	dst []float32
 }
 
-// chunkBytes is about how much of a weight one iteration reads for one token:
-// enough to pay for handing it out, little enough to share evenly. For many
-// tokens it is up to chunkTimes as much, so that they are read again from the
-// second-level cache.
-const (
-	chunkBytes = 128 << 10
-	chunkTimes = 8
-)
+// chunkBytes is about how much of a weight one iteration reads: enough for long
+// streams through memory, and for an input to be used while it is in the
+// second-level cache; little enough to share evenly.
+const chunkBytes = 1 << 20
 
 // productsTask multiplies one input by several matrices in one parallel region,
 // whose iterations are chunks of weight rows.
@@ -87,19 +83,17 @@ func (s *Scratch) observe(in *quant.Input, items []product) {
 }
 
 func (t *productsTask) add(w quant.Matrix, dst []float32, threads int) {
-	rows := chunkRows(w, t.in.N, threads)
+	rows := chunkRows(w, threads)
 	t.n += (w.Rows + rows - 1) / rows
 	t.items = append(t.items, matrixProduct{w, dst, rows, t.n})
 }
 
 // chunkRows is the number of rows in a chunk of w, a multiple of 32 because
 // kernels work on as many at a time.
-func chunkRows(w quant.Matrix, tokens, threads int) int {
+func chunkRows(w quant.Matrix, threads int) int {
 	const multiple = 32
-	times := max(1, min(tokens/multiple, chunkTimes))
-	rows := times * chunkBytes / w.Format.Size(1, w.Cols)
-	rows = min(rows, w.Rows/(2*threads))
-	return max(multiple, rows/multiple*multiple)
+	rows := min(chunkBytes/w.Format.Size(1, w.Cols), (w.Rows+threads-1)/threads)
+	return max(1, (rows+multiple/2)/multiple) * multiple
 }
 
 func (t *productsTask) Do(_, i int) {

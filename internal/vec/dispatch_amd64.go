@@ -141,6 +141,3 @@ func rotatePairs(x, cos, sin []float32) {
 	}
 	rotatePairsGo(x, cos, sin)
 }
-
-func mulQ4_K(dst []float32, ld int, a *Q8, w []byte, rows int) { mulQ4_KGo(dst, ld, a, w, rows) }
-func mulQ6_K(dst []float32, ld int, a *Q8, w []byte, rows int) { mulQ6_KGo(dst, ld, a, w, rows) }

@@ -9,6 +9,11 @@ package vec
 //go:noescape
 func packQ8_0AVX512(panel *byte, scales *float32, w *byte, stride int, blocks int)
 
+// Packs the codes of blocks of 16 rows in q8_0's layout into half a panel of 32.
+//
+//go:noescape
+func packCodesAVX512(panel *byte, w *byte, stride int, blocks int)
+
 // Packs blocks of 16 rows into half a panel of 32.
 //
 //go:noescape
@@ -43,6 +48,36 @@ func tilex5AVX512(dst *float32, ld int, x *byte, stride int, meta *byte, metaStr
 //
 //go:noescape
 func tilex6AVX512(dst *float32, ld int, x *byte, stride int, meta *byte, metaStride int, panel *byte, scales *float32, blocks int, groups int, keep int)
+
+// dst[q*ld+j] = x[q]·row j, q < 1 × groups, j < 32, a scale for each half of a block; added to what is there if keep is -1, not 0. Strides are in bytes.
+//
+//go:noescape
+func tileHalvesx1AVX512(dst *float32, ld int, x *byte, stride int, meta *byte, metaStride int, panel *byte, scales *float32, blocks int, groups int, keep int)
+
+// dst[q*ld+j] = x[q]·row j, q < 2 × groups, j < 32, a scale for each half of a block; added to what is there if keep is -1, not 0. Strides are in bytes.
+//
+//go:noescape
+func tileHalvesx2AVX512(dst *float32, ld int, x *byte, stride int, meta *byte, metaStride int, panel *byte, scales *float32, blocks int, groups int, keep int)
+
+// dst[q*ld+j] = x[q]·row j, q < 3 × groups, j < 32, a scale for each half of a block; added to what is there if keep is -1, not 0. Strides are in bytes.
+//
+//go:noescape
+func tileHalvesx3AVX512(dst *float32, ld int, x *byte, stride int, meta *byte, metaStride int, panel *byte, scales *float32, blocks int, groups int, keep int)
+
+// dst[q*ld+j] = x[q]·row j, q < 4 × groups, j < 32, a scale for each half of a block; added to what is there if keep is -1, not 0. Strides are in bytes.
+//
+//go:noescape
+func tileHalvesx4AVX512(dst *float32, ld int, x *byte, stride int, meta *byte, metaStride int, panel *byte, scales *float32, blocks int, groups int, keep int)
+
+// dst[q*ld+j] = x[q]·row j, q < 5 × groups, j < 32, a scale for each half of a block; added to what is there if keep is -1, not 0. Strides are in bytes.
+//
+//go:noescape
+func tileHalvesx5AVX512(dst *float32, ld int, x *byte, stride int, meta *byte, metaStride int, panel *byte, scales *float32, blocks int, groups int, keep int)
+
+// dst[q*ld+j] = x[q]·row j, q < 6 × groups, j < 32, a scale for each half of a block; added to what is there if keep is -1, not 0. Strides are in bytes.
+//
+//go:noescape
+func tileHalvesx6AVX512(dst *float32, ld int, x *byte, stride int, meta *byte, metaStride int, panel *byte, scales *float32, blocks int, groups int, keep int)
 
 // Asks for the first bytes of each row.
 //

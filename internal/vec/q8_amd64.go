@@ -82,7 +82,9 @@ func mulBlocks(q4 bool, dst []float32, ld int, a *Q8, w []byte, rows int) {
 		gemmVNNI(q4, dst, ld, a, w, rows)
 	case a.N >= gemmTokens && rows >= panelRows && level == cpu.AVX2:
 		gemm(q4, dst, ld, a, w, rows)
-	case rows >= groupRows:
+	case rows >= streams && level >= cpu.AVX512:
+		gemvVNNI(q4, dst, ld, a, w, rows)
+	case rows >= groupRows && level == cpu.AVX2:
 		gemv(q4, dst, ld, a, w, rows)
 	default:
 		mulFew(q4, dst, ld, a, w, rows)

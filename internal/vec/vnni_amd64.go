@@ -20,10 +20,40 @@ const (
 // with all tokens. It is too large for the allocator to place off a cache line.
 type widePanel struct {
 	codes  [widePart * wideRows * Block]byte // [block][four][32][4], plus 128
-	scales [widePart * wideRows]float32      // [block][32]
+	scales [2 * widePart * wideRows]float32  // [block][32], or [block][2][32]
 }
 
 var widePanels = sync.Pool{New: func() any { return new(widePanel) }}
+
+// streams is the number of rows that gemvVNNI reads at once. One stream leaves a
+// fifth of the memory's bandwidth unused; short ones, of a row each, a third.
+const streams = 4
+
+// gemvVNNI takes a token at a time. The last rows are computed twice where they
+// do not divide into streams.
+func gemvVNNI(q4 bool, dst []float32, ld int, a *Q8, w []byte, rows int) {
+	blocks := a.Cols / Block
+	stride := blocks * blockSize(q4)
+	step := rows / streams
+	if a.N > 1 {
+		step = min(step, max(1, cached/(streams*stride)))
+	}
+	for j := 0; j < rows; {
+		n := min(step, (rows-j)/streams)
+		if n == 0 {
+			j, n = rows-streams, 1
+		}
+		for q := range a.N {
+			out, codes, meta := &dst[q*ld+j], &a.codes[q*a.Cols], a.metaAt(q*blocks)
+			if q4 {
+				gemvQ4_0AVX512(out, n, &w[j*stride], n*stride, stride, codes, meta, blocks, n)
+			} else {
+				gemvQ8_0AVX512(out, n, &w[j*stride], n*stride, stride, codes, meta, blocks, n)
+			}
+		}
+		j += streams * n
+	}
+}
 
 // gemmVNNI goes over the parts of rows, and for each over the panels, so that
 // the activations of a part stay in the second-level cache. The last rows are
@@ -63,20 +93,7 @@ func (p *widePanel) mul(q4 bool, dst []float32, ld int, a *Q8, w []byte, j, b in
 		prefetchRowsAVX512(&w[next], stride, n*size, wideRows)
 	}
 	t := wideTile{p: p, a: a, dst: dst[j:], ld: ld, b: b, n: n}
-	if b > 0 {
-		t.keep = -1
-	}
-	// A group of 6 keeps the multipliers busy; one of 1 or 2 waits for each sum.
-	sixes, rest := a.N/6, a.N%6
-	if sixes > 0 && (rest == 1 || rest == 2) {
-		sixes, rest = sixes-1, rest+6
-	}
-	t.run(6, sixes)
-	if rest > 6 {
-		t.run(4, 1)
-		rest -= 4
-	}
-	t.run(rest, 1)
+	t.all()
 }
 
 // wideTile is the progress of a packed part over the tokens.
@@ -87,7 +104,23 @@ type wideTile struct {
 	ld   int
 	q    int // the next token
 	b, n int // the part's first block and its length
-	keep int // -1 if the outputs hold the sums of earlier parts, else 0
+
+	halves bool // halves of a block have scales of their own
+}
+
+// all takes the tokens in groups. One of 6 keeps the multipliers busy; one of 1
+// or 2 waits for each sum.
+func (t *wideTile) all() {
+	sixes, rest := t.a.N/6, t.a.N%6
+	if sixes > 0 && (rest == 1 || rest == 2) {
+		sixes, rest = sixes-1, rest+6
+	}
+	t.run(6, sixes)
+	if rest > 6 {
+		t.run(4, 1)
+		rest -= 4
+	}
+	t.run(rest, 1)
 }
 
 // run takes groups of tokens. (A switch, not a table of functions, so that the
@@ -102,18 +135,38 @@ func (t *wideTile) run(tokens, groups int) {
 	metaStride := blocks * int(unsafe.Sizeof(blockMeta{}))
 	codes, scales := &t.p.codes[0], &t.p.scales[0]
 	t.q += tokens * groups
-	switch tokens {
+	keep := 0
+	if t.b > 0 {
+		keep = -1 // the outputs hold the sums of earlier parts
+	}
+	n := tokens
+	if t.halves {
+		n += 8
+	}
+	switch n {
 	case 1:
-		tilex1AVX512(dst, t.ld, x, a.Cols, meta, metaStride, codes, scales, t.n, groups, t.keep)
+		tilex1AVX512(dst, t.ld, x, a.Cols, meta, metaStride, codes, scales, t.n, groups, keep)
 	case 2:
-		tilex2AVX512(dst, t.ld, x, a.Cols, meta, metaStride, codes, scales, t.n, groups, t.keep)
+		tilex2AVX512(dst, t.ld, x, a.Cols, meta, metaStride, codes, scales, t.n, groups, keep)
 	case 3:
-		tilex3AVX512(dst, t.ld, x, a.Cols, meta, metaStride, codes, scales, t.n, groups, t.keep)
+		tilex3AVX512(dst, t.ld, x, a.Cols, meta, metaStride, codes, scales, t.n, groups, keep)
 	case 4:
-		tilex4AVX512(dst, t.ld, x, a.Cols, meta, metaStride, codes, scales, t.n, groups, t.keep)
+		tilex4AVX512(dst, t.ld, x, a.Cols, meta, metaStride, codes, scales, t.n, groups, keep)
 	case 5:
-		tilex5AVX512(dst, t.ld, x, a.Cols, meta, metaStride, codes, scales, t.n, groups, t.keep)
+		tilex5AVX512(dst, t.ld, x, a.Cols, meta, metaStride, codes, scales, t.n, groups, keep)
 	case 6:
-		tilex6AVX512(dst, t.ld, x, a.Cols, meta, metaStride, codes, scales, t.n, groups, t.keep)
+		tilex6AVX512(dst, t.ld, x, a.Cols, meta, metaStride, codes, scales, t.n, groups, keep)
+	case 8 + 1:
+		tileHalvesx1AVX512(dst, t.ld, x, a.Cols, meta, metaStride, codes, scales, t.n, groups, keep)
+	case 8 + 2:
+		tileHalvesx2AVX512(dst, t.ld, x, a.Cols, meta, metaStride, codes, scales, t.n, groups, keep)
+	case 8 + 3:
+		tileHalvesx3AVX512(dst, t.ld, x, a.Cols, meta, metaStride, codes, scales, t.n, groups, keep)
+	case 8 + 4:
+		tileHalvesx4AVX512(dst, t.ld, x, a.Cols, meta, metaStride, codes, scales, t.n, groups, keep)
+	case 8 + 5:
+		tileHalvesx5AVX512(dst, t.ld, x, a.Cols, meta, metaStride, codes, scales, t.n, groups, keep)
+	case 8 + 6:
+		tileHalvesx6AVX512(dst, t.ld, x, a.Cols, meta, metaStride, codes, scales, t.n, groups, keep)
 	}
 }

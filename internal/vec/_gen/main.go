@@ -33,6 +33,7 @@ func main() {
 		{"dot_avx512", 16, dotKernels},
 		{"axpy_avx512", 16, axpyKernels},
 		{"softmax_avx512", 16, softmaxKernels},
+		{"gemv_avx512", 16, wideGemvKernels},
 		{"gemm_avx512", 16, vnniKernels},
 	} {
 		a := &asm{build.NewContext(), f.lanes}

@@ -14,9 +14,13 @@ import (
 func vnniKernels(a *asm) {
 	flip, nibble, shift := a.constant("flip", 0x80808080), a.constant("nibble", 0x0f0f0f0f), a.constant("shift", 0x78787878)
 	a.packVNNI("packQ8_0", 34, func(rows *table, panel reg.Register) { a.packBytesVNNI(rows, panel, flip) })
+	a.packCodes(flip)
 	a.packVNNI("packQ4_0", 18, func(rows *table, panel reg.Register) { a.packNibblesVNNI(rows, panel, nibble, shift) })
 	for tokens := 1; tokens <= 6; tokens++ {
-		a.tileVNNI(tokens)
+		a.tileVNNI(tokens, false)
+	}
+	for tokens := 1; tokens <= 6; tokens++ {
+		a.tileVNNI(tokens, true)
 	}
 	a.prefetchRows()
 }
@@ -45,6 +49,22 @@ func (a *asm) packVNNI(name string, size int, codes func(rows *table, panel reg.
 	a.ADDQ(imm(panelBlock), panel)
 	a.ADDQ(imm(panelFour), scales)
 	a.advance(rows, size)
+	a.DECQ(blocks)
+	a.JNZ(LabelRef("block"))
+	a.ret()
+}
+
+// packCodes writes packQ8_0 without the scales, for rows in its layout whose
+// scales are elsewhere.
+func (a *asm) packCodes(flip Mem) {
+	a.fn("packCodes", "func(panel *byte, w *byte, stride, blocks int)",
+		"Packs the codes of blocks of 16 rows in q8_0's layout into half a panel of 32.")
+	panel, w, stride, blocks := a.arg("panel"), a.arg("w"), a.arg("stride"), a.arg("blocks")
+	rows := a.table(w, stride, 1, 16, a.times(stride, 3))
+	a.Label("block")
+	a.packBytesVNNI(rows, panel, flip)
+	a.ADDQ(imm(panelBlock), panel)
+	a.advance(rows, 34)
 	a.DECQ(blocks)
 	a.JNZ(LabelRef("block"))
 	a.ret()
@@ -114,10 +134,16 @@ func (a *asm) broadcast(m Mem) reg.VecVirtual {
 // tileVNNI writes the kernel that multiplies tokens, group after group of as
 // many, with a panel. Of each four of codes it loads the two registers of
 // weights once for all tokens of a group, and the token's four once for both.
-func (a *asm) tileVNNI(tokens int) {
-	a.fn(fmt.Sprintf("tilex%d", tokens),
+//
+// With halves each 16 codes have a scale, [block][2][32], and are not shifted.
+func (a *asm) tileVNNI(tokens int, halves bool) {
+	name, scalesOf, parts := "tilex%d", "", 1
+	if halves {
+		name, scalesOf, parts = "tileHalvesx%d", ", a scale for each half of a block", 2
+	}
+	a.fn(fmt.Sprintf(name, tokens),
 		"func(dst *float32, ld int, x *byte, stride int, meta *byte, metaStride int, panel *byte, scales *float32, blocks, groups, keep int)",
-		fmt.Sprintf("dst[q*ld+j] = x[q]·row j, q < %d × groups, j < 32; added to what is there if keep is -1, not 0. Strides are in bytes.", tokens))
+		fmt.Sprintf("dst[q*ld+j] = x[q]·row j, q < %d × groups, j < 32%s; added to what is there if keep is -1, not 0. Strides are in bytes.", tokens, scalesOf))
 	x, meta, dst := a.mem("x"), a.mem("meta"), a.mem("dst")
 	stride, metaStride, ld := a.arg("stride"), a.arg("metaStride"), a.arg("ld")
 	a.KMOVQ(a.mem("keep"), reg.K1)
@@ -140,34 +166,39 @@ func (a *asm) tileVNNI(tokens int) {
 	panel, scales, blocks := a.arg("panel"), a.arg("scales"), a.arg("blocks")
 
 	a.Label("block")
-	for q, s := range sum {
-		a.VPBROADCASTD(metas.at(q, 4), s[0])
-		a.VMOVDQA32(s[0], s[1])
-	}
-	w, four := [2]reg.VecVirtual{a.ZMM(), a.ZMM()}, a.ZMM()
-	for i := range 8 {
-		for c, v := range w {
-			a.VMOVDQU32(Mem{Base: panel, Disp: panelFour*i + halfPanel*c}, v)
-		}
+	w, four, t := [2]reg.VecVirtual{a.ZMM(), a.ZMM()}, a.ZMM(), a.ZMM()
+	for part := range parts {
 		for q, s := range sum {
-			a.VPBROADCASTD(xs.at(q, 4*i), four)
-			a.VPDPBUSD(four, w[0], s[0])
-			a.VPDPBUSD(four, w[1], s[1])
+			if halves {
+				a.VPXORD(s[0], s[0], s[0])
+			} else {
+				a.VPBROADCASTD(metas.at(q, 4), s[0])
+			}
+			a.VMOVDQA32(s[0], s[1])
 		}
-	}
-	t := a.ZMM()
-	for c, scale := range w {
-		a.VMOVUPS(Mem{Base: scales, Disp: 64 * c}, scale)
-		for q, s := range sum {
-			a.VMULPS_BCST(metas.at(q, 0), scale, t)
-			a.VCVTDQ2PS(s[c], s[c])
-			a.VFMADD231PS(t, s[c], total[q][c])
+		for i := 8 / parts * part; i < 8/parts*(part+1); i++ {
+			for c, v := range w {
+				a.VMOVDQU32(Mem{Base: panel, Disp: panelFour*i + halfPanel*c}, v)
+			}
+			for q, s := range sum {
+				a.VPBROADCASTD(xs.at(q, 4*i), four)
+				a.VPDPBUSD(four, w[0], s[0])
+				a.VPDPBUSD(four, w[1], s[1])
+			}
+		}
+		for c, scale := range w {
+			a.VMOVUPS(Mem{Base: scales, Disp: panelFour*part + 64*c}, scale)
+			for q, s := range sum {
+				a.VMULPS_BCST(metas.at(q, 0), scale, t)
+				a.VCVTDQ2PS(s[c], s[c])
+				a.VFMADD231PS(t, s[c], total[q][c])
+			}
 		}
 	}
 	a.advance(xs, 32)
 	a.advance(metas, metaSize)
 	a.ADDQ(imm(panelBlock), panel)
-	a.ADDQ(imm(panelFour), scales)
+	a.ADDQ(imm(panelFour*parts), scales)
 	a.DECQ(blocks)
 	a.JNZ(LabelRef("block"))
 

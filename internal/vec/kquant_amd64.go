@@ -1,0 +1,184 @@
+//go:build !noasm && !purego
+
+package vec
+
+import (
+	"encoding/binary"
+	"sync"
+	"unsafe"
+
+	"github.com/winnowlm/winnow/internal/cpu"
+)
+
+func mulQ4_K(dst []float32, ld int, a *Q8, w []byte, rows int) {
+	if level < cpu.AVX512 {
+		mulQ4_KGo(dst, ld, a, w, rows)
+		return
+	}
+	mulSupers(false, dst, ld, a, w, rows)
+}
+
+func mulQ6_K(dst []float32, ld int, a *Q8, w []byte, rows int) {
+	if level < cpu.AVX512 {
+		mulQ6_KGo(dst, ld, a, w, rows)
+		return
+	}
+	mulSupers(true, dst, ld, a, w, rows)
+}
+
+// superPanel is the scratch of a product with k-quants. Their values are
+// scale·code − minimum, with codes from 0 up; q6_k's minimum is 32·scale. The
+// products of the codes go through panels like those of the other formats; from
+// them are taken the products of the minimums with the sums of the activations.
+type superPanel struct {
+	widePanel
+	rows   [wideRows * widePart * sizeQ8_0]byte // as q8_0, the scales left empty
+	mins   []float32                            // [32][groups], a group being the values that share a scale
+	sums   []float32                            // [N][groups]
+	less   []float32                            // [N][32]
+	padded []byte                               // fewer rows than a panel's
+	out    []float32                            // [N][32], theirs
+}
+
+var superPanels = sync.Pool{New: func() any { return new(superPanel) }}
+
+// mulSupers goes over the panels. The last rows are computed twice where they do
+// not fill a panel.
+func mulSupers(q6 bool, dst []float32, ld int, a *Q8, w []byte, rows int) {
+	p := superPanels.Get().(*superPanel)
+	defer superPanels.Put(p)
+	p.sum(q6, a)
+	if rows < wideRows {
+		stride := len(w) / rows
+		if a.Cols == 0 {
+			stride = 0
+		}
+		p.padded = Resize(p.padded, wideRows*stride)
+		clear(p.padded[copy(p.padded, w[:rows*stride]):])
+		p.out = Resize(p.out, a.N*wideRows)
+		p.mul(q6, p.out, wideRows, a, p.padded, 0)
+		for q := range a.N {
+			copy(dst[q*ld:][:rows], p.out[q*wideRows:])
+		}
+		return
+	}
+	for j := 0; j < rows; j += wideRows {
+		p.mul(q6, dst, ld, a, w, min(j, rows-wideRows))
+	}
+}
+
+// sum computes the sums of the activations of each group.
+func (p *superPanel) sum(q6 bool, a *Q8) {
+	if !q6 {
+		p.sums = Resize(p.sums, len(a.meta))
+		for i := range a.meta {
+			p.sums[i] = float32(a.meta[i].sum()) * a.meta[i].scale
+		}
+		return
+	}
+	p.sums = Resize(p.sums, 2*len(a.meta))
+	for i := range p.sums {
+		p.sums[i] = float32(sumCodes((*[Block / 2]int8)(a.codes[i*Block/2:]))) * a.meta[i/2].scale
+	}
+}
+
+// sumCodes adds the codes as unsigned bytes, each plus 128, eight at a time.
+func sumCodes(c *[Block / 2]int8) int32 {
+	const flip, even = 0x8080808080808080, 0x00ff00ff00ff00ff
+	b := (*[Block / 2]byte)(unsafe.Pointer(c))
+	x, y := binary.LittleEndian.Uint64(b[:])^flip, binary.LittleEndian.Uint64(b[8:])^flip
+	s := x&even + x>>8&even + y&even + y>>8&even
+	return int32(s*0x0001000100010001>>48) - 128*Block/2
+}
+
+// mul multiplies 32 rows from row j with all tokens.
+func (p *superPanel) mul(q6 bool, dst []float32, ld int, a *Q8, w []byte, j int) {
+	blocks := a.Cols / Block
+	if blocks == 0 {
+		for q := range a.N {
+			clear(dst[q*ld+j:][:wideRows])
+		}
+		return
+	}
+	groups := len(p.sums) / a.N
+	p.mins = Resize(p.mins, wideRows*groups)
+	for b := 0; b < blocks; b += widePart {
+		n := min(widePart, blocks-b)
+		p.pack(q6, w, blocks, groups, j, b, n)
+		t := wideTile{p: &p.widePanel, a: a, dst: dst[j:], ld: ld, b: b, n: n, halves: q6}
+		t.all()
+	}
+	p.less = Resize(p.less, a.N*wideRows)
+	mins := unsafe.Slice((*byte)(unsafe.Pointer(&p.mins[0])), 4*len(p.mins))
+	DotF32(p.less, wideRows, p.sums, a.N, mins, 4*groups, wideRows, groups, nil)
+	for q := range a.N {
+		out, less := dst[q*ld+j:][:wideRows], p.less[q*wideRows:][:wideRows]
+		for i := range out {
+			out[i] -= less[i]
+		}
+	}
+}
+
+// pack packs n blocks, from block b, of 32 rows from row j.
+func (p *superPanel) pack(q6 bool, w []byte, blocks, groups, j, b, n int) {
+	const perSuper = SuperBlock / Block
+	for r := range wideRows {
+		row := p.rows[r*n*sizeQ8_0:][:n*sizeQ8_0]
+		super := ((j+r)*blocks + b) / perSuper
+		for s := 0; s < n; s += perSuper {
+			codes := (*[perSuper * sizeQ8_0]byte)(row[s*sizeQ8_0:])
+			if q6 {
+				mins := (*[2 * perSuper]float32)(p.mins[r*groups+2*(b+s):])
+				unpackQ6_K(codes, p.scales[2*s*wideRows+r:], mins, (*[sizeQ6_K]byte)(w[super*sizeQ6_K:]))
+			} else {
+				mins := (*[perSuper]float32)(p.mins[r*groups+b+s:])
+				unpackQ4_K(codes, p.scales[s*wideRows+r:], mins, (*[sizeQ4_K]byte)(w[super*sizeQ4_K:]))
+			}
+			super++
+		}
+	}
+	p.interleave(n)
+}
+
+// interleave packs the codes of the unpacked rows.
+func (p *superPanel) interleave(n int) {
+	for half := 0; half < wideRows; half += wideRows / 2 {
+		packCodesAVX512(&p.codes[4*half], &p.rows[half*n*sizeQ8_0], n*sizeQ8_0, n)
+	}
+}
+
+const eachByte = 0x0101010101010101
+
+// unpackQ4_K writes the codes of a super-block as q8_0 does, and scales 32 apart.
+func unpackQ4_K(codes *[SuperBlock / Block * sizeQ8_0]byte, scales []float32, mins *[SuperBlock / Block]float32, w *[sizeQ4_K]byte) {
+	d, dmin := f16(binary.LittleEndian.Uint16(w[0:])), f16(binary.LittleEndian.Uint16(w[2:]))
+	for b := range mins {
+		scale, minimum := scaleMin((*[12]byte)(w[4:]), b)
+		scales[b*wideRows], mins[b] = d*float32(scale), dmin*float32(minimum)
+	}
+	for b := 0; b < len(mins); b += 2 {
+		for i := 0; i < Block; i += 8 {
+			v := binary.LittleEndian.Uint64(w[16+b/2*Block+i:])
+			binary.LittleEndian.PutUint64(codes[b*sizeQ8_0+2+i:], v&(15*eachByte))
+			binary.LittleEndian.PutUint64(codes[(b+1)*sizeQ8_0+2+i:], v>>4&(15*eachByte))
+		}
+	}
+}
+
+// unpackQ6_K is unpackQ4_K for q6_k. The codes are less 128, which the packing adds.
+func unpackQ6_K(codes *[SuperBlock / Block * sizeQ8_0]byte, scales []float32, mins *[SuperBlock / Block * 2]float32, w *[sizeQ6_K]byte) {
+	d := f16(binary.LittleEndian.Uint16(w[208:]))
+	for g := range mins {
+		s := d * float32(int8(w[192+g]))
+		scales[g*wideRows], mins[g] = s, 32*s
+	}
+	for b := range len(mins) / 2 {
+		half, part := b/4, b%4
+		low, high := w[64*half+part%2*Block:], w[128+half*Block:]
+		for i := 0; i < Block; i += 8 {
+			l := binary.LittleEndian.Uint64(low[i:]) >> (part / 2 * 4) & (15 * eachByte)
+			h := binary.LittleEndian.Uint64(high[i:]) >> (2 * part) & (3 * eachByte)
+			binary.LittleEndian.PutUint64(codes[b*sizeQ8_0+2+i:], (l|h<<4)^128*eachByte)
+		}
+	}
+}

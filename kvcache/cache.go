@@ -26,6 +26,12 @@ type Config struct {
 	// always shown and come on top of the policy's budget.
 	Pin int
 
+	// MaxBytes is the most that the cache's rows may take when a prompt has
+	// ended, and while text is generated if the policy bounds that; 0: the
+	// policy's own budget says. The policy, which must be Budgeted, gets the
+	// budget Shape.RowsWithin, less Pin.
+	MaxBytes int64
+
 	// Model is asked for what Layer.Weights is to be, if the policy needs it.
 	// Sessions fill it in.
 	Model Model
@@ -121,6 +127,9 @@ func New(shape Shape, cfg Config) (*Cache, error) {
 	}
 	if cfg.Pin < 0 {
 		return nil, fmt.Errorf("kvcache: got Pin %d, want at least 0", cfg.Pin)
+	}
+	if err := cfg.divide(shape); err != nil {
+		return nil, fmt.Errorf("kvcache: %w", err)
 	}
 	if p, ok := cfg.Policy.(Checker); ok {
 		if err := p.Check(shape, cfg); err != nil {

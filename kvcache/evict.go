@@ -36,7 +36,7 @@ func (hd *Head) Keep(idx []int32) {
 	if hd.kind != nil {
 		hd.kind = keepColumn(hd.kind, idx)
 	}
-	hd.compact()
+	hd.compact(0)
 }
 
 // withPinned returns idx counted from the first row, after the hidden ones.
@@ -81,7 +81,7 @@ func (hd *Head) Drop(lo, hi int) {
 	if hd.kind != nil {
 		hd.kind = slices.Delete(hd.kind, lo, hi)
 	}
-	hd.compact()
+	hd.compact(slackShare)
 }
 
 // keep narrows the live rows to those of the given slots; base is the block's
@@ -126,17 +126,17 @@ func keepColumn[T any](x []T, idx []int32) []T {
 	return x[:len(idx)]
 }
 
-// slackShare bounds what evicted rows may still occupy: one block, or this
-// share of the head's blocks. A head that loses a row a step is so rewritten
-// once in many steps.
+// slackShare bounds what rows that were dropped may still occupy: one block, or
+// this share of the head's blocks. A head that loses a row a step is so
+// rewritten once in many steps.
 const slackShare = 8
 
 // compact frees the memory of evicted rows: empty blocks at once, shortened
-// ones when the slack is worth it, by gathering neighbours into full blocks.
-// Encoded rows are copied, never encoded anew, so that when it happens changes
-// no value. Where rows of a block share scales, they stay with them: such a
-// block shrinks by itself.
-func (hd *Head) compact() {
+// ones when they hold more than the share of slack, none for 0, by gathering
+// neighbours into full blocks. Encoded rows are copied, never encoded anew, so
+// that when it happens changes no value. Where rows of a block share scales,
+// they stay with them: such a block shrinks by itself.
+func (hd *Head) compact(share int) {
 	hd.blocks = slices.DeleteFunc(hd.blocks, func(b block) bool { return len(b.live) == 0 })
 	stored := 0
 	hd.sealed, hd.blockBytes = 0, 0
@@ -146,7 +146,7 @@ func (hd *Head) compact() {
 		hd.sealed += len(b.live)
 		hd.blockBytes += b.bytes()
 	}
-	if stored-hd.sealed <= max(BlockRows, stored/slackShare) {
+	if share > 0 && stored-hd.sealed <= max(BlockRows, stored/share) || stored == hd.sealed {
 		return
 	}
 	alone := quant.Header(hd.k, hd.dim)+quant.Header(hd.v, hd.dim) > 0

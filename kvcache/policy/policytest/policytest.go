@@ -81,6 +81,7 @@ func Run(t *testing.T, c Case) {
 		})
 		if i == 0 {
 			t.Run(c.Name+"/pinned", func(t *testing.T) { pinned(t, m, c) })
+			t.Run(c.Name+"/bytes", func(t *testing.T) { budgetInBytes(t, m, c) })
 			t.Run(c.Name+"/allocations", func(t *testing.T) { allocations(t, m, c) })
 		}
 	}
@@ -142,6 +143,36 @@ func pinned(t *testing.T, m model.Model, c Case) {
 	after := whole.next(nextLen)
 	whole.shape(c)
 	require.Equal(t, after, newRun(t, m, cfg).read(7).next(nextLen), "prompt in pieces")
+}
+
+// budgetInBytes checks that a budget in bytes is kept to, with the rows that it
+// is said to give, if the policy takes one.
+func budgetInBytes(t *testing.T, m model.Model, c Case) {
+	p, ok := c.policy().(kvcache.Budgeted)
+	mc := m.Config()
+	shape := kvcache.Shape{NumLayers: mc.NumLayers, NumHeads: mc.NumHeads, NumKVHeads: mc.NumKVHeads, HeadDim: mc.HeadDim}
+	if !ok || c.Tight == nil || p.WithBudget(shape, promptLen/2) == nil {
+		t.Skip("the policy has no budget to set")
+	}
+	cfg := kvcache.Config{Policy: p, MaxBytes: shape.Bytes(kvcache.Config{}, promptLen)}
+	rows := shape.RowsWithin(cfg, cfg.MaxBytes)
+	require.Less(t, rows, promptLen)
+	r := newRun(t, m, cfg).read(promptLen)
+	kept := 0
+	for i := range shape.NumLayers {
+		for h := range r.kv.Layer(i).Heads {
+			kept += r.kv.Layer(i).Heads[h].Len()
+		}
+	}
+	most := rows * shape.NumLayers * shape.NumKVHeads
+	require.LessOrEqual(t, kept, most)
+	require.Greater(t, kept, most*19/20, "and the budget is used")
+	require.LessOrEqual(t, r.kv.Bytes(), cfg.MaxBytes)
+	for range nextLen {
+		if r.next(1); !c.Grow {
+			require.LessOrEqual(t, r.kv.Bytes(), cfg.MaxBytes)
+		}
+	}
 }
 
 // allocations checks that generating allocates nothing, but for the blocks

@@ -19,7 +19,7 @@ whole matrix, a row (a channel of weights, a token of activations, a cached row)
 
     go run ./examples/fp8vsint8 -model FILE -text FILE... -out docs -tokens %d -window %d -n %d -length %d
 
-here on the small model that comes with the source, unless figures say otherwise in the commit that changed them.
+Weights that the file holds in 8-bit blocks of 32 already come back exactly from such blocks.
 
 ## What holds
 
@@ -46,7 +46,7 @@ In dB, higher is better. Keys and values are encoded as the cache does, 64 rows 
 		fmt.Fprintf(&b, "| %s |", r.name)
 		for i := range r.sqnr {
 			for j := range r.sqnr[i] {
-				fmt.Fprintf(&b, " %.1f |", r.sqnr[i][j].dB())
+				fmt.Fprintf(&b, " %s |", dB(r.sqnr[i][j].dB(), "%.1f"))
 			}
 		}
 		b.WriteString("\n")
@@ -73,6 +73,14 @@ beside the same tokens with nothing stored, with its 95 %% interval; answers are
 	return b.String()
 }
 
+// dB writes a ratio, which is infinite for what was stored without an error.
+func dB(x float64, format string) string {
+	if math.IsInf(x, 1) {
+		return "∞"
+	}
+	return fmt.Sprintf(format, x)
+}
+
 func (st *study) baseNats() []float64 {
 	var all []float64
 	for _, l := range st.base {
@@ -88,14 +96,14 @@ func (st *study) verdict() string {
 		var ahead, behind []string
 		for _, r := range st.rows {
 			d := r.sqnr[i][0].dB() - r.sqnr[i][1].dB()
-			text := fmt.Sprintf("%s (%+.1f dB)", r.name, d)
+			text := fmt.Sprintf("%s (%s dB)", r.name, dB(d, "%+.1f"))
 			if d >= 0 {
 				ahead = append(ahead, text)
 			} else {
 				behind = append(behind, text)
 			}
 		}
-		fmt.Fprintf(&b, "- One scale for a %s: INT8 has less noise than E4M3 for %s", scope, strings.Join(ahead, ", "))
+		fmt.Fprintf(&b, "- One scale for %s: INT8 has less noise than E4M3 for %s", scope, strings.Join(ahead, ", "))
 		if len(behind) > 0 {
 			fmt.Fprintf(&b, "; E4M3 has less for %s", strings.Join(behind, ", "))
 		}
@@ -112,7 +120,7 @@ func (st *study) verdict() string {
 					}
 				}
 			}
-			fmt.Fprintf(&b, " a %s: %+.5f and %+.5f;", scope, c[0], c[1])
+			fmt.Fprintf(&b, " %s: %+.5f and %+.5f;", scope, c[0], c[1])
 		}
 		b.WriteString("\n")
 	}
@@ -137,7 +145,7 @@ func bars(title string, names []string, values [][3]float64, most float64, unit 
 		fmt.Fprintf(&b, `<text x="%g" y="%g" text-anchor="end">%s</text>`+"\n", left-8, y+20, html.EscapeString(name))
 		for j, v := range values[i] {
 			w := width * max(0, min(v/most, 1))
-			fmt.Fprintf(&b, `<rect x="%g" y="%g" width="%.1f" height="9" fill="%s"/><text x="%.1f" y="%g" font-size="9">%.3g %s</text>`+"\n", left, y+11*float64(j), w, colors[j], left+w+4, y+8+11*float64(j), v, unit)
+			fmt.Fprintf(&b, `<rect x="%g" y="%g" width="%.1f" height="9" fill="%s"/><text x="%.1f" y="%g" font-size="9">%s %s</text>`+"\n", left, y+11*float64(j), w, colors[j], left+w+4, y+8+11*float64(j), dB(v, "%.3g"), unit)
 		}
 	}
 	b.WriteString("</svg>\n")
@@ -154,7 +162,9 @@ func (st *study) sqnrPicture() string {
 			var v [3]float64
 			for j := range v {
 				v[j] = r.sqnr[i][j].dB()
-				most = max(most, v[j])
+				if !math.IsInf(v[j], 1) {
+					most = max(most, v[j])
+				}
 			}
 			values = append(values, v)
 		}
@@ -177,7 +187,7 @@ func (st *study) lossPicture() string {
 					}
 				}
 			}
-			names, values = append(names, what+", a scale for a "+scope), append(values, v)
+			names, values = append(names, what+", a scale for "+scope), append(values, v)
 		}
 	}
 	return bars("Change of the loss, powers of ten above 10⁻⁶ nats a token: lower is better", names, values, 7, "")

@@ -15,7 +15,7 @@ var formats = [][]quant.Format{
 	{quant.Int8Group, quant.FP8E4M3Group, quant.FP8E5M2Group},
 }
 
-var scopes = []string{"matrix", "row", "32 columns"}
+var scopes = []string{"a matrix", "a row", "32 columns"}
 
 // ratio adds up the energies of values and of their errors.
 type ratio struct{ signal, noise float64 }

@@ -12,7 +12,15 @@ DATA flip<>+16(SB)/4, $0x80808080
 DATA flip<>+20(SB)/4, $0x80808080
 DATA flip<>+24(SB)/4, $0x80808080
 DATA flip<>+28(SB)/4, $0x80808080
-GLOBL flip<>(SB), RODATA|NOPTR, $32
+DATA flip<>+32(SB)/4, $0x80808080
+DATA flip<>+36(SB)/4, $0x80808080
+DATA flip<>+40(SB)/4, $0x80808080
+DATA flip<>+44(SB)/4, $0x80808080
+DATA flip<>+48(SB)/4, $0x80808080
+DATA flip<>+52(SB)/4, $0x80808080
+DATA flip<>+56(SB)/4, $0x80808080
+DATA flip<>+60(SB)/4, $0x80808080
+GLOBL flip<>(SB), RODATA|NOPTR, $64
 
 DATA nibble<>+0(SB)/4, $0x0f0f0f0f
 DATA nibble<>+4(SB)/4, $0x0f0f0f0f
@@ -22,7 +30,15 @@ DATA nibble<>+16(SB)/4, $0x0f0f0f0f
 DATA nibble<>+20(SB)/4, $0x0f0f0f0f
 DATA nibble<>+24(SB)/4, $0x0f0f0f0f
 DATA nibble<>+28(SB)/4, $0x0f0f0f0f
-GLOBL nibble<>(SB), RODATA|NOPTR, $32
+DATA nibble<>+32(SB)/4, $0x0f0f0f0f
+DATA nibble<>+36(SB)/4, $0x0f0f0f0f
+DATA nibble<>+40(SB)/4, $0x0f0f0f0f
+DATA nibble<>+44(SB)/4, $0x0f0f0f0f
+DATA nibble<>+48(SB)/4, $0x0f0f0f0f
+DATA nibble<>+52(SB)/4, $0x0f0f0f0f
+DATA nibble<>+56(SB)/4, $0x0f0f0f0f
+DATA nibble<>+60(SB)/4, $0x0f0f0f0f
+GLOBL nibble<>(SB), RODATA|NOPTR, $64
 
 DATA shift<>+0(SB)/4, $0x78787878
 DATA shift<>+4(SB)/4, $0x78787878
@@ -32,7 +48,15 @@ DATA shift<>+16(SB)/4, $0x78787878
 DATA shift<>+20(SB)/4, $0x78787878
 DATA shift<>+24(SB)/4, $0x78787878
 DATA shift<>+28(SB)/4, $0x78787878
-GLOBL shift<>(SB), RODATA|NOPTR, $32
+DATA shift<>+32(SB)/4, $0x78787878
+DATA shift<>+36(SB)/4, $0x78787878
+DATA shift<>+40(SB)/4, $0x78787878
+DATA shift<>+44(SB)/4, $0x78787878
+DATA shift<>+48(SB)/4, $0x78787878
+DATA shift<>+52(SB)/4, $0x78787878
+DATA shift<>+56(SB)/4, $0x78787878
+DATA shift<>+60(SB)/4, $0x78787878
+GLOBL shift<>(SB), RODATA|NOPTR, $64
 
 // func packQ8_0AVX512(panel *byte, scales *float32, w *byte, stride int, blocks int)
 // Requires: AVX, AVX512F, F16C

@@ -12,7 +12,15 @@ DATA gemvFlip<>+16(SB)/4, $0x80808080
 DATA gemvFlip<>+20(SB)/4, $0x80808080
 DATA gemvFlip<>+24(SB)/4, $0x80808080
 DATA gemvFlip<>+28(SB)/4, $0x80808080
-GLOBL gemvFlip<>(SB), RODATA|NOPTR, $32
+DATA gemvFlip<>+32(SB)/4, $0x80808080
+DATA gemvFlip<>+36(SB)/4, $0x80808080
+DATA gemvFlip<>+40(SB)/4, $0x80808080
+DATA gemvFlip<>+44(SB)/4, $0x80808080
+DATA gemvFlip<>+48(SB)/4, $0x80808080
+DATA gemvFlip<>+52(SB)/4, $0x80808080
+DATA gemvFlip<>+56(SB)/4, $0x80808080
+DATA gemvFlip<>+60(SB)/4, $0x80808080
+GLOBL gemvFlip<>(SB), RODATA|NOPTR, $64
 
 DATA gemvNibbles<>+0(SB)/4, $0x0f0f0f0f
 DATA gemvNibbles<>+4(SB)/4, $0x0f0f0f0f
@@ -22,7 +30,15 @@ DATA gemvNibbles<>+16(SB)/4, $0x0f0f0f0f
 DATA gemvNibbles<>+20(SB)/4, $0x0f0f0f0f
 DATA gemvNibbles<>+24(SB)/4, $0x0f0f0f0f
 DATA gemvNibbles<>+28(SB)/4, $0x0f0f0f0f
-GLOBL gemvNibbles<>(SB), RODATA|NOPTR, $32
+DATA gemvNibbles<>+32(SB)/4, $0x0f0f0f0f
+DATA gemvNibbles<>+36(SB)/4, $0x0f0f0f0f
+DATA gemvNibbles<>+40(SB)/4, $0x0f0f0f0f
+DATA gemvNibbles<>+44(SB)/4, $0x0f0f0f0f
+DATA gemvNibbles<>+48(SB)/4, $0x0f0f0f0f
+DATA gemvNibbles<>+52(SB)/4, $0x0f0f0f0f
+DATA gemvNibbles<>+56(SB)/4, $0x0f0f0f0f
+DATA gemvNibbles<>+60(SB)/4, $0x0f0f0f0f
+GLOBL gemvNibbles<>(SB), RODATA|NOPTR, $64
 
 DATA gemvOrder<>+0(SB)/4, $0x00000000
 DATA gemvOrder<>+4(SB)/4, $0x00000001

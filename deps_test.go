@@ -30,7 +30,7 @@ var allowed = map[string][]string{
 	"internal/testmodel":        {"model", "model/weights", "quant"},
 	"kvcache/policy/policytest": {"internal/par", "internal/testmodel", "kvcache", "model", "model/weights", "quant"},
 	"eval":                      {"", "kvcache", "tokenizer"},
-	"calibrate":                 {"internal/par", "internal/vec", "kvcache", "model", "model/weights", "quant"},
+	"calibrate":                 {"attention", "internal/par", "internal/vec", "kvcache", "model", "model/weights", "quant"},
 	"pocket":                    {""},
 	"":                          {"internal/par", "kvcache", "model", "model/weights", "quant", "sample", "tokenizer"},
 }

@@ -56,7 +56,7 @@ func Open(src *weights.Source, pool *par.Pool) (Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	ld := &loader{src: src}
+	ld := &loader{src: src, pool: pool}
 	m := &Llama{config: c, pool: pool}
 	m.embed = ld.matrix("token_embd.weight", c.VocabSize, c.HiddenSize)
 	m.norm = ld.vector("output_norm.weight", c.HiddenSize)
@@ -88,8 +88,9 @@ func Open(src *weights.Source, pool *par.Pool) (Model, error) {
 
 // loader finds tensors of the wanted shape; the first failure stays.
 type loader struct {
-	src *weights.Source
-	err error
+	src  *weights.Source
+	pool *par.Pool
+	err  error
 }
 
 func (ld *loader) layer(i int, c Config) layer {
@@ -157,8 +158,31 @@ func (ld *loader) matrix(name string, rows, cols int) quant.Matrix {
 	m, err := quant.New(f, rows, cols, t.Data)
 	if err != nil {
 		ld.err = fmt.Errorf("tensor %q: %w", name, err)
+		return m
 	}
+	return ld.repacked(m)
+}
+
+// repacked returns m in its format's twin, if there is one.
+func (ld *loader) repacked(m quant.Matrix) quant.Matrix {
+	twin, ok := quant.Twin(m.Format)
+	if !ok {
+		return m
+	}
+	t := &repackTask{from: m, data: make([]byte, twin.Size(m.Rows, m.Cols))}
+	ld.pool.Run((m.Rows+rowsPerTask-1)/rowsPerTask, t)
+	m.Format, m.Data = twin, t.data
 	return m
+}
+
+type repackTask struct {
+	from quant.Matrix
+	data []byte
+}
+
+func (t *repackTask) Do(_, i int) {
+	lo, hi := taskRows(i, t.from.Rows)
+	t.from.Repack(t.data, lo, hi)
 }
 
 // linear returns a weight with its correction: the tensors that a LoRA adapter

@@ -123,18 +123,11 @@ func (p *superPanel) mul(q6 bool, dst []float32, ld int, a *Q8, w []byte, j int)
 func (p *superPanel) pack(q6 bool, w []byte, blocks, groups, j, b, n int) {
 	const perSuper = SuperBlock / Block
 	for r := range wideRows {
-		row := p.rows[r*n*sizeQ8_0:][:n*sizeQ8_0]
-		super := ((j+r)*blocks + b) / perSuper
-		for s := 0; s < n; s += perSuper {
-			codes := (*[perSuper * sizeQ8_0]byte)(row[s*sizeQ8_0:])
-			if q6 {
-				mins := (*[2 * perSuper]float32)(p.mins[r*groups+2*(b+s):])
-				unpackQ6_K(codes, p.scales[2*s*wideRows+r:], mins, (*[sizeQ6_K]byte)(w[super*sizeQ6_K:]))
-			} else {
-				mins := (*[perSuper]float32)(p.mins[r*groups+b+s:])
-				unpackQ4_K(codes, p.scales[s*wideRows+r:], mins, (*[sizeQ4_K]byte)(w[super*sizeQ4_K:]))
-			}
-			super++
+		codes, super := &p.rows[r*n*sizeQ8_0], ((j+r)*blocks+b)/perSuper
+		if q6 {
+			unpackQ6_KAVX512(codes, &p.scales[r], &p.mins[r*groups+2*b], &w[super*sizeQ6_K], n/perSuper)
+		} else {
+			unpackQ4_KAVX512(codes, &p.scales[r], &p.mins[r*groups+b], &w[super*sizeQ4_K], n/perSuper)
 		}
 	}
 	p.interleave(n)
@@ -144,41 +137,5 @@ func (p *superPanel) pack(q6 bool, w []byte, blocks, groups, j, b, n int) {
 func (p *superPanel) interleave(n int) {
 	for half := 0; half < wideRows; half += wideRows / 2 {
 		packCodesAVX512(&p.codes[4*half], &p.rows[half*n*sizeQ8_0], n*sizeQ8_0, n)
-	}
-}
-
-const eachByte = 0x0101010101010101
-
-// unpackQ4_K writes the codes of a super-block as q8_0 does, and scales 32 apart.
-func unpackQ4_K(codes *[SuperBlock / Block * sizeQ8_0]byte, scales []float32, mins *[SuperBlock / Block]float32, w *[sizeQ4_K]byte) {
-	d, dmin := f16(binary.LittleEndian.Uint16(w[0:])), f16(binary.LittleEndian.Uint16(w[2:]))
-	for b := range mins {
-		scale, minimum := scaleMin((*[12]byte)(w[4:]), b)
-		scales[b*wideRows], mins[b] = d*float32(scale), dmin*float32(minimum)
-	}
-	for b := 0; b < len(mins); b += 2 {
-		for i := 0; i < Block; i += 8 {
-			v := binary.LittleEndian.Uint64(w[16+b/2*Block+i:])
-			binary.LittleEndian.PutUint64(codes[b*sizeQ8_0+2+i:], v&(15*eachByte))
-			binary.LittleEndian.PutUint64(codes[(b+1)*sizeQ8_0+2+i:], v>>4&(15*eachByte))
-		}
-	}
-}
-
-// unpackQ6_K is unpackQ4_K for q6_k. The codes are less 128, which the packing adds.
-func unpackQ6_K(codes *[SuperBlock / Block * sizeQ8_0]byte, scales []float32, mins *[SuperBlock / Block * 2]float32, w *[sizeQ6_K]byte) {
-	d := f16(binary.LittleEndian.Uint16(w[208:]))
-	for g := range mins {
-		s := d * float32(int8(w[192+g]))
-		scales[g*wideRows], mins[g] = s, 32*s
-	}
-	for b := range len(mins) / 2 {
-		half, part := b/4, b%4
-		low, high := w[64*half+part%2*Block:], w[128+half*Block:]
-		for i := 0; i < Block; i += 8 {
-			l := binary.LittleEndian.Uint64(low[i:]) >> (part / 2 * 4) & (15 * eachByte)
-			h := binary.LittleEndian.Uint64(high[i:]) >> (2 * part) & (3 * eachByte)
-			binary.LittleEndian.PutUint64(codes[b*sizeQ8_0+2+i:], (l|h<<4)^128*eachByte)
-		}
 	}
 }

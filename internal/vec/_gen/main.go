@@ -35,6 +35,7 @@ func main() {
 		{"softmax_avx512", 16, softmaxKernels},
 		{"gemv_avx512", 16, wideGemvKernels},
 		{"gemm_avx512", 16, vnniKernels},
+		{"unpack_avx512", 16, unpackKernels},
 	} {
 		a := &asm{build.NewContext(), f.lanes}
 		a.ConstraintExpr("amd64,!noasm,!purego")

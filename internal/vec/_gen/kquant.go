@@ -1,0 +1,157 @@
+package main
+
+import (
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// apart is the distance in bytes of the scales of a row's neighbouring blocks in
+// a panel: 32 rows of float32.
+const apart = 32 * 4
+
+// unpackKernels unpack super-blocks of k-quants, of one row, for a panel.
+func unpackKernels(a *asm) {
+	u := &unpacker{asm: a}
+	u.kernel("unpackQ4_K", 144, 8, u.q4)
+	u.kernel("unpackQ6_K", 210, 16, u.q6)
+}
+
+type unpacker struct {
+	*asm
+	codes, scales, mins, w reg.Register
+}
+
+func (u *unpacker) kernel(name string, size, groups int, body func()) {
+	u.fn(name, "func(codes *byte, scales, mins *float32, w *byte, supers int)",
+		"writes the codes as q8_0 stores them, scales 32 apart and minimums side by side.")
+	u.codes, u.scales, u.mins, u.w = u.arg("codes"), u.arg("scales"), u.arg("mins"), u.arg("w")
+	supers := u.arg("supers")
+	u.Label("loop")
+	body()
+	u.ADDQ(imm(8*34), u.codes)
+	u.ADDQ(imm(groups*apart), u.scales)
+	u.ADDQ(imm(groups*4), u.mins)
+	u.ADDQ(imm(size), u.w)
+	u.DECQ(supers)
+	u.JNZ(LabelRef("loop"))
+	u.ret()
+}
+
+func (u *unpacker) at(disp int) Mem { return Mem{Base: u.w, Disp: disp} }
+
+// store writes the codes of block b.
+func (u *unpacker) store(v reg.VecVirtual, b int) {
+	u.VMOVDQU(v, Mem{Base: u.codes, Disp: b*34 + 2})
+}
+
+// bytes is a register with copies of a byte.
+func (u *unpacker) bytes(b uint32) reg.VecVirtual {
+	r, x, y := u.GP32(), u.XMM(), u.YMM()
+	u.MOVL(U32(b*0x01010101), r)
+	u.VMOVD(r, x)
+	u.VPBROADCASTD(x, y)
+	return y
+}
+
+// scatter writes the floats of an XMM register as scales of groups from g on.
+func (u *unpacker) scatter(x reg.Register, g int) {
+	for i := range 4 {
+		u.VEXTRACTPS(U8(i), x, Mem{Base: u.scales, Disp: (g + i) * apart})
+	}
+}
+
+func (u *unpacker) q4() {
+	nibble := u.bytes(15)
+	for pair := range 4 {
+		low, high := u.YMM(), u.YMM()
+		u.VMOVDQU(u.at(16+32*pair), low)
+		u.VPSRLW(Imm(4), low, high)
+		u.VPAND(nibble, low, low)
+		u.VPAND(nibble, high, high)
+		u.store(low, 2*pair)
+		u.store(high, 2*pair+1)
+	}
+	d := u.XMM()
+	u.VMOVD(u.at(0), d)
+	u.VCVTPH2PS(d, d)
+	dmin := u.XMM()
+	u.VMOVSHDUP(d, dmin)
+	scale := u.six(u.at(4), 0, d)
+	top := u.XMM()
+	u.VEXTRACTF128(Imm(1), scale, top)
+	u.scatter(scale.AsX(), 0)
+	u.scatter(top, 4)
+	u.VMOVUPS(u.six(u.at(8), 4, dmin), Mem{Base: u.mins})
+}
+
+// six returns d times the eight 6-bit values whose first half is in the 4 bytes
+// at first, with two bits of each of the others on top; shift says which half
+// of the last 4 bytes has the others' low bits (scaleMin).
+func (u *unpacker) six(first Mem, shift uint64, d reg.VecVirtual) reg.VecVirtual {
+	lo, hi, rest := u.GP64(), u.GP64(), u.GP64()
+	u.MOVL(first, lo.As32())
+	u.MOVL(u.at(12), rest.As32())
+	u.MOVL(lo.As32(), hi.As32())
+	u.ANDL(U32(0x3f3f3f3f), lo.As32())
+	u.SHRL(Imm(2), hi.As32())
+	u.ANDL(U32(0x30303030), hi.As32())
+	if shift > 0 {
+		u.SHRL(Imm(shift), rest.As32())
+	}
+	u.ANDL(U32(0x0f0f0f0f), rest.As32())
+	u.ORL(rest.As32(), hi.As32())
+	u.SHLQ(Imm(32), hi)
+	u.ORQ(hi, lo)
+	x, v, by := u.XMM(), u.YMM(), u.YMM()
+	u.VMOVQ(lo, x)
+	u.VPMOVZXBD(x, v)
+	u.VCVTDQ2PS(v, v)
+	u.VBROADCASTSS(d, by)
+	u.VMULPS(by, v, v)
+	return v
+}
+
+func (u *unpacker) q6() {
+	nibble, two, flip := u.bytes(15), u.bytes(0x30), u.bytes(0x80)
+	for half := range 2 {
+		high := u.YMM()
+		u.VMOVDQU(u.at(128+32*half), high)
+		for part := range 4 {
+			low, top := u.YMM(), u.YMM()
+			u.VMOVDQU(u.at(64*half+part%2*32), low)
+			if part >= 2 {
+				u.VPSRLW(Imm(4), low, low)
+			}
+			switch part {
+			case 0, 1:
+				u.VPSLLW(Imm(uint64(4-2*part)), high, top)
+			case 2:
+				u.VMOVDQA(high, top)
+			case 3:
+				u.VPSRLW(Imm(2), high, top)
+			}
+			u.VPAND(nibble, low, low)
+			u.VPAND(two, top, top)
+			u.VPOR(top, low, low)
+			u.VPXOR(flip, low, low) // the packing adds 128
+			u.store(low, 4*half+part)
+		}
+	}
+	bits, d, by := u.GP32(), u.XMM(), u.ZMM()
+	u.MOVWLZX(u.at(208), bits)
+	u.VMOVD(bits, d)
+	u.VCVTPH2PS(d, d)
+	u.VBROADCASTSS(d, by)
+	scale := u.ZMM()
+	u.VPMOVSXBD(u.at(192), scale)
+	u.VCVTDQ2PS(scale, scale)
+	u.VMULPS(by, scale, scale)
+	for i := range 4 {
+		part := u.XMM()
+		u.VEXTRACTF32X4(U8(i), scale, part)
+		u.scatter(part, 4*i)
+	}
+	mins := u.ZMM()
+	u.VMULPS(u.constant("unpackOffset", 0x42000000), scale, mins) // 32
+	u.VMOVUPS(mins, Mem{Base: u.mins})
+}

@@ -46,7 +46,7 @@ func TestAdapter(t *testing.T) {
 	defer stop()
 	next()
 	next()
-	require.Zero(t, testing.AllocsPerRun(300, func() { next() }))
+	requireNoAllocs(t, func() { next() }, "with an adapter")
 
 	var saved bytes.Buffer
 	require.NoError(t, session(t, plain, kvcache.Config{}).Save(&saved))

@@ -308,6 +308,15 @@ func TestConcurrentSessions(t *testing.T) {
 }
 
 // A token in steady state allocates nothing but, now and then, a block.
+// raceDetector tells that pools forget at random what they hold.
+var raceDetector bool
+
+func requireNoAllocs(t *testing.T, step func(), of any) {
+	if !raceDetector {
+		require.Zero(t, testing.AllocsPerRun(300, step), "%+v", of)
+	}
+}
+
 func TestDecodeAllocatesNothing(t *testing.T) {
 	m := tiny(t, winnow.Options{Threads: 2})
 	for _, p := range []kvcache.Policy{nil, policy.SnapKV{Budget: 64}, policy.Window{Recent: 50}, policy.Window{Recent: 50, Renumber: true}} {
@@ -315,7 +324,7 @@ func TestDecodeAllocatesNothing(t *testing.T) {
 		next, stop := iter.Pull2(s.GenerateTokens(t.Context(), make([]int32, 300), winnow.GenerateOptions{IgnoreEnd: true}))
 		next()
 		next()
-		require.Zero(t, testing.AllocsPerRun(300, func() { next() }), "%+v", p)
+		requireNoAllocs(t, func() { next() }, p)
 		stop()
 	}
 }

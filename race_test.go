@@ -1,0 +1,5 @@
+//go:build race
+
+package winnow_test
+
+func init() { raceDetector = true }

@@ -49,10 +49,7 @@ func mulSupers(q6 bool, dst []float32, ld int, a *Q8, w []byte, rows int) {
 	defer superPanels.Put(p)
 	p.sum(q6, a)
 	if rows < wideRows {
-		stride := len(w) / rows
-		if a.Cols == 0 {
-			stride = 0
-		}
+		stride := superStride(q6, a.Cols)
 		p.padded = Resize(p.padded, wideRows*stride)
 		clear(p.padded[copy(p.padded, w[:rows*stride]):])
 		p.out = Resize(p.out, a.N*wideRows)
@@ -65,6 +62,14 @@ func mulSupers(q6 bool, dst []float32, ld int, a *Q8, w []byte, rows int) {
 	for j := 0; j < rows; j += wideRows {
 		p.mul(q6, dst, ld, a, w, min(j, rows-wideRows))
 	}
+}
+
+// superStride is the size in bytes of a row.
+func superStride(q6 bool, cols int) int {
+	if q6 {
+		return cols / SuperBlock * sizeQ6_K
+	}
+	return cols / SuperBlock * sizeQ4_K
 }
 
 // sum computes the sums of the activations of each group.
@@ -105,6 +110,11 @@ func (p *superPanel) mul(q6 bool, dst []float32, ld int, a *Q8, w []byte, j int)
 	for b := 0; b < blocks; b += widePart {
 		n := min(widePart, blocks-b)
 		p.pack(q6, w, blocks, groups, j, b, n)
+		// The next panel's rows are far apart, so the processor does not foresee them.
+		stride := superStride(q6, a.Cols)
+		if next := (j+wideRows)*stride + b*stride/blocks; next+(wideRows-1)*stride < len(w) {
+			prefetchRowsAVX512(&w[next], stride, n*stride/blocks, wideRows)
+		}
 		t := wideTile{p: &p.widePanel, a: a, dst: dst[j:], ld: ld, b: b, n: n, halves: q6}
 		t.all()
 	}

@@ -129,8 +129,7 @@ func TestMixIsTheSameAtAllLevels(t *testing.T) {
 		a, b := normals(r, n), normals(r, n)
 		want := append([]float32(nil), a...)
 		for i := range want {
-			u, v := a[i]*1.7, b[i]*0.3
-			want[i] = u + v
+			want[i] = float32(a[i]*1.7) + float32(b[i]*0.3) // not fused
 		}
 		eachLevel(t, func(t *testing.T) {
 			got := guarded(n)

@@ -19,7 +19,7 @@ type EstimateOptions struct {
 
 // Memory is what a model and one session take, in bytes.
 type Memory struct {
-	Weights   int64 // mapped from the file, where the platform maps
+	Weights   int64 // mapped from the file, where the platform maps, but for what is repacked at load
 	Cache     int64 // after the prompt was compressed
 	CachePeak int64 // while it is: one whole layer, the others compressed
 	Scratch   int64
@@ -59,7 +59,7 @@ func EstimateSource(src *weights.Source, o EstimateOptions) (Memory, error) {
 	cfg := kvcache.Config{K: o.K, V: o.V}
 	one, all := layer.Bytes(cfg, kept), layer.Bytes(cfg, o.Tokens)
 	return Memory{
-		Weights:   src.Bytes(),
+		Weights:   model.WeightBytes(src),
 		Cache:     int64(c.NumLayers) * one,
 		CachePeak: int64(c.NumLayers-1)*one + all,
 		Scratch:   c.ScratchBytes(o.Tokens, max(1, o.Threads)),

@@ -163,28 +163,6 @@ func (ld *loader) matrix(name string, rows, cols int) quant.Matrix {
 	return ld.repacked(m)
 }
 
-// repacked returns m in its format's twin, if there is one.
-func (ld *loader) repacked(m quant.Matrix) quant.Matrix {
-	twin, ok := quant.Twin(m.Format)
-	if !ok {
-		return m
-	}
-	t := &repackTask{from: m, data: make([]byte, twin.Size(m.Rows, m.Cols))}
-	ld.pool.Run((m.Rows+rowsPerTask-1)/rowsPerTask, t)
-	m.Format, m.Data = twin, t.data
-	return m
-}
-
-type repackTask struct {
-	from quant.Matrix
-	data []byte
-}
-
-func (t *repackTask) Do(_, i int) {
-	lo, hi := taskRows(i, t.from.Rows)
-	t.from.Repack(t.data, lo, hi)
-}
-
 // linear returns a weight with its correction: the tensors that a LoRA adapter
 // in GGUF has, name.lora_a [rank][cols] and name.lora_b [rows][rank], with B
 // multiplied by adapter.lora.alpha over the rank unless alpha is 0.

@@ -98,7 +98,12 @@ func FuzzDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, which uint8, data []byte) {
 		format := all[int(which)%len(all)]
 		cols := 2 * max(format.Block(), 32)
-		rows := min(len(data)/format.Size(1, cols), 40)
+		// A header for the whole matrix may stand before its first row.
+		header := format.Size(0, cols)
+		if len(data) < header {
+			return
+		}
+		rows := min((len(data)-header)/(format.Size(1, cols)-header), 40)
 		m, err := quant.New(format, rows, cols, data[:format.Size(rows, cols)])
 		require.NoError(t, err)
 		m.Decode(make([]float32, rows*cols), 0, rows)

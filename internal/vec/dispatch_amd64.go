@@ -4,10 +4,6 @@ package vec
 
 import "github.com/winnowlm/winnow/internal/cpu"
 
-// The assembly takes whole registers of 8 elements where their order does not
-// matter; the plain Go functions, which do the same to each, take the rest.
-const whole = ^7
-
 func f16ToF32(dst []float32, src []byte) {
 	if n := len(dst) & whole; n > 0 && level >= cpu.AVX2 {
 		decodeF16AVX2(&dst[0], &src[0], n)

@@ -2,14 +2,6 @@
 
 package vec
 
-func dot(f format, dst []float32, ld int, x []float32, n int, w []byte, stride, rows, cols int, next []byte) {
-	dotGo(f, dst, ld, x, n, w, stride, rows, cols)
-}
-
-func axpy(f format, dst []float32, p []float32, ld, n int, w []byte, stride, rows, cols int, next []byte) {
-	axpyGo(f, dst, p, ld, n, w, stride, rows, cols)
-}
-
 func f16ToF32(dst []float32, src []byte)      { f16ToF32Go(dst, src) }
 func f32ToF16(dst []byte, src []float32)      { f32ToF16Go(dst, src) }
 func bf16ToF32(dst []float32, src []byte)     { bf16ToF32Go(dst, src) }

@@ -4,10 +4,6 @@ package vec
 
 import "github.com/winnowlm/winnow/internal/cpu"
 
-// cached is the number of bytes of a matrix that are multiplied with all vectors
-// before the next ones are read, so that they come from the second-level cache.
-const cached = 128 << 10
-
 // registers returns the number of float32 in the widest registers that rows of
 // cols values fill, as those of heads and models do; 0 stands for plain Go.
 func registers(cols int) int {
@@ -26,14 +22,6 @@ func tokensOf(lanes, n int) int {
 		return 6
 	}
 	return min(3, n)
-}
-
-// first returns where to fetch from: next, or the rows in hand if there is none.
-func first(next, w []byte) *byte {
-	if len(next) == 0 {
-		next = w
-	}
-	return &next[0]
 }
 
 func dot(f format, dst []float32, ld int, x []float32, n int, w []byte, stride, rows, cols int, next []byte) {

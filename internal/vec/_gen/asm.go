@@ -10,20 +10,13 @@ import (
 // asm is the file that is being written, for vectors of 8 or 16 float32.
 type asm struct {
 	*build.Context
-	lanes int
-}
-
-// level is the suffix of the names of kernels.
-func (a *asm) level() string {
-	if a.lanes == 16 {
-		return "AVX512"
-	}
-	return "AVX2"
+	lanes  int
+	suffix string // of the names of kernels
 }
 
 // fn begins a function whose pointers do not escape.
 func (a *asm) fn(name, signature string, doc ...string) {
-	a.Function(name + a.level())
+	a.Function(name + a.suffix)
 	a.Attributes(attr.NOSPLIT)
 	a.SignatureExpr(signature)
 	a.Doc(doc...)

@@ -1,0 +1,67 @@
+package main
+
+import "fmt"
+
+// This file is the encoder: the instructions that Go's assembler lacks, with
+// their text as GNU tools print it, which the test decodes again.
+
+// word writes an instruction by its bits.
+func (a *neon) word(bits uint32, format string, args ...any) {
+	fmt.Fprintf(&a.text, "\tWORD $0x%08x // %s\n", bits, fmt.Sprintf(format, args...))
+}
+
+// two writes an instruction of a destination and a source.
+func (a *neon) two(bits uint32, name string, d v, to string, n v, from string) {
+	a.word(bits|uint32(n)<<5|uint32(d), "%s v%d.%s, v%d.%s", name, d, to, n, from)
+}
+
+// three writes an instruction of a destination and two sources.
+func (a *neon) three(bits uint32, name string, d v, to string, n, m v, from string) {
+	a.word(bits|uint32(m)<<16|uint32(n)<<5|uint32(d), "%s v%d.%s, v%d.%s, v%d.%s", name, d, to, n, from, m, from)
+}
+
+// floats writes an instruction of three vectors of float32.
+func (a *neon) floats(bits uint32, name string, d, n, m v) { a.three(bits, name, d, "4s", n, m, "4s") }
+
+func (a *neon) fadd(d, n, m v)  { a.floats(0x4e20d400, "fadd", d, n, m) }
+func (a *neon) fsub(d, n, m v)  { a.floats(0x4ea0d400, "fsub", d, n, m) }
+func (a *neon) fmul(d, n, m v)  { a.floats(0x6e20dc00, "fmul", d, n, m) }
+func (a *neon) fdiv(d, n, m v)  { a.floats(0x6e20fc00, "fdiv", d, n, m) }
+func (a *neon) faddp(d, n, m v) { a.floats(0x6e20d400, "faddp", d, n, m) }
+func (a *neon) fmax(d, n, m v)  { a.floats(0x4e20f400, "fmax", d, n, m) }
+func (a *neon) fmin(d, n, m v)  { a.floats(0x4ea0f400, "fmin", d, n, m) }
+
+// fmaxnm passes over quiet NaNs.
+func (a *neon) fmaxnm(d, n, m v) { a.floats(0x4e20c400, "fmaxnm", d, n, m) }
+
+// fmla and fmls add n × m to d or take it off, with one rounding.
+func (a *neon) fmla(d, n, m v) { a.op("VFMLA", m.s4(), n.s4(), d.s4()) }
+func (a *neon) fmls(d, n, m v) { a.op("VFMLS", m.s4(), n.s4(), d.s4()) }
+
+// element writes an instruction whose second source is one lane of m.
+func (a *neon) element(bits uint32, name string, d, n, m v, lane int) {
+	a.word(bits|uint32(lane&1)<<21|uint32(lane>>1)<<11|uint32(m)<<16|uint32(n)<<5|uint32(d),
+		"%s v%d.4s, v%d.4s, v%d.s[%d]", name, d, n, m, lane)
+}
+
+func (a *neon) fmlaElement(d, n, m v, lane int) { a.element(0x4f801000, "fmla", d, n, m, lane) }
+func (a *neon) fmulElement(d, n, m v, lane int) { a.element(0x4f809000, "fmul", d, n, m, lane) }
+
+func (a *neon) dup(d, n v, lane int) { a.op("VDUP", n.s(lane), d.s4()) }
+
+// Conversions. Those whose name ends in 2 or High read the upper half.
+func (a *neon) fcvtl(d, n v)      { a.two(0x0e217800, "fcvtl", d, "4s", n, "4h") }
+func (a *neon) fcvtl2(d, n v)     { a.two(0x4e217800, "fcvtl2", d, "4s", n, "8h") }
+func (a *neon) scvtf(d, n v)      { a.two(0x4e21d800, "scvtf", d, "4s", n, "4s") }
+func (a *neon) sxtlB(d, n v)      { a.two(0x0f08a400, "sxtl", d, "8h", n, "8b") }
+func (a *neon) sxtlH(d, n v)      { a.two(0x0f10a400, "sxtl", d, "4s", n, "4h") }
+func (a *neon) sxtlHHigh(d, n v)  { a.two(0x4f10a400, "sxtl2", d, "4s", n, "8h") }
+func (a *neon) shll16(d, n v)     { a.shll(0x2e613800, "shll", d, n, "4h") }
+func (a *neon) shll16High(d, n v) { a.shll(0x6e613800, "shll2", d, n, "8h") }
+
+func (a *neon) shll(bits uint32, name string, d, n v, from string) {
+	a.word(bits|uint32(n)<<5|uint32(d), "%s v%d.4s, v%d.%s, #16", name, d, n, from)
+}
+
+// sdot adds to each lane of d the products of its four bytes; it is of ARMv8.2.
+func (a *neon) sdot(d, n, m v) { a.three(0x4e809400, "sdot", d, "4s", n, m, "16b") }

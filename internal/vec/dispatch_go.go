@@ -1,6 +1,14 @@
-//go:build !amd64 || noasm || purego
+//go:build (!amd64 && !arm64) || noasm || purego
 
 package vec
+
+func dot(f format, dst []float32, ld int, x []float32, n int, w []byte, stride, rows, cols int, next []byte) {
+	dotGo(f, dst, ld, x, n, w, stride, rows, cols)
+}
+
+func axpy(f format, dst []float32, p []float32, ld, n int, w []byte, stride, rows, cols int, next []byte) {
+	axpyGo(f, dst, p, ld, n, w, stride, rows, cols)
+}
 
 func f16ToF32(dst []float32, src []byte)      { f16ToF32Go(dst, src) }
 func f32ToF16(dst []byte, src []float32)      { f32ToF16Go(dst, src) }
@@ -22,10 +30,3 @@ func scaleMul(dst, x, w []float32, s float32) { scaleMulGo(dst, x, w, s) }
 func siluMul(gate, up []float32)              { siluMulGo(gate, up) }
 func rotateHalves(x, cos, sin []float32)      { rotateHalvesGo(x, cos, sin) }
 func rotatePairs(x, cos, sin []float32)       { rotatePairsGo(x, cos, sin) }
-
-func mulQ8_0(dst []float32, ld int, a *Q8, w []byte, rows int) { mulQ8_0Go(dst, ld, a, w, rows) }
-func mulQ4_0(dst []float32, ld int, a *Q8, w []byte, rows int) { mulQ4_0Go(dst, ld, a, w, rows) }
-func mulQ4_K(dst []float32, ld int, a *Q8, w []byte, rows int) { mulQ4_KGo(dst, ld, a, w, rows) }
-func mulQ6_K(dst []float32, ld int, a *Q8, w []byte, rows int) { mulQ6_KGo(dst, ld, a, w, rows) }
-
-func wideLen(n, cols int) int { return 0 }

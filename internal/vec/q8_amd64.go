@@ -9,27 +9,12 @@ import (
 	"github.com/winnowlm/winnow/internal/cpu"
 )
 
-func (a *Q8) metaAt(b int) *byte { return (*byte)(unsafe.Pointer(&a.meta[b])) }
-
 // wideLen: the AVX2 product of several tokens with q8_0 reads int16.
 func wideLen(n, cols int) int {
 	if level == cpu.AVX2 && n >= gemmTokens {
 		return n * cols
 	}
 	return 0
-}
-
-func quantize(a *Q8, x []float32, lo, hi int) {
-	if level < cpu.AVX2 {
-		quantizeGo(a, x, lo, hi)
-		return
-	}
-	i, blocks := lo*a.Cols, (hi-lo)*a.Cols/Block
-	var wide *int16
-	if len(a.wide) > 0 {
-		wide = &a.wide[i]
-	}
-	quantizeAVX2(&a.codes[i], wide, a.metaAt(i/Block), &x[i], blocks)
 }
 
 const (

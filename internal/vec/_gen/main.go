@@ -25,10 +25,10 @@ var x86 = []struct {
 	lanes       int
 	write       func(*asm)
 }{
-	{"math", "AVX2", 8, mathKernels},
-	{"softmax", "AVX2", 8, softmaxKernels},
-	{"half", "AVX2", 8, halfKernels},
-	{"quantize", "AVX2", 8, quantizeKernels},
+	{"math", simd, 8, mathKernels},
+	{"softmax", simd, 8, softmaxKernels},
+	{"half", simd, 8, halfKernels},
+	{"quantize", simd, 8, quantizeKernels},
 	{"dot", "AVX2", 8, dotKernels},
 	{"axpy", "AVX2", 8, axpyKernels},
 	{"gemv", "AVX2", 8, gemvKernels},
@@ -46,6 +46,10 @@ var arm = []struct {
 	name, level string
 	write       func(*neon)
 }{
+	{"math", simd, neonMath},
+	{"softmax", simd, neonSoftmax},
+	{"half", simd, neonHalves},
+	{"quantize", simd, neonQuantize},
 	{"dot", "NEON", neonDots},
 	{"axpy", "NEON", neonAxpys},
 }

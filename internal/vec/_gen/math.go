@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/mmcloughlin/avo/attr"
@@ -196,7 +197,18 @@ func (a *asm) rotatePairs() {
 	a.ret()
 }
 
-// expTable is the constants of exp, see math_go.go.
+// The constants of exp, see math_go.go.
+const (
+	expLo = -104
+	expHi = 89
+	ln2Hi = 0.693359375
+	ln2Lo = -2.12194440e-4
+)
+
+// expPoly is the polynomial, the highest power first.
+var expPoly = []float64{1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1}
+
+// expTable is the constants in memory.
 type expTable struct {
 	lo, hi, log2e, ln2Hi, ln2Lo, one, bias, tail, sign Mem
 	poly                                               []Mem // the highest power first
@@ -205,11 +217,12 @@ type expTable struct {
 func (a *asm) expConstants() *expTable {
 	f := func(name string, v float64) Mem { return a.constant(name, math.Float32bits(float32(v))) }
 	e := &expTable{
-		lo: f("expLo", -104), hi: f("expHi", 89),
-		log2e: f("log2e", math.Log2E), ln2Hi: f("ln2Hi", 0.693359375), ln2Lo: f("ln2Lo", -2.12194440e-4),
+		lo: f("expLo", expLo), hi: f("expHi", expHi),
+		log2e: f("log2e", math.Log2E), ln2Hi: f("ln2Hi", ln2Hi), ln2Lo: f("ln2Lo", ln2Lo),
 		one: f("one", 1), bias: a.constant("bias", 127), sign: a.constant("sign", 1<<31),
-		poly: []Mem{f("exp7", 1.9875691500e-4), f("exp6", 1.3981999507e-3), f("exp5", 8.3334519073e-3),
-			f("exp4", 4.1665795894e-2), f("exp3", 1.6666665459e-1), f("exp2", 5.0000001201e-1)},
+	}
+	for i, c := range expPoly {
+		e.poly = append(e.poly, f(fmt.Sprint("exp", 7-i), c))
 	}
 	e.tail = a.StaticGlobal("tail") // a window of it masks the first lanes
 	a.DataAttributes(attr.RODATA | attr.NOPTR)

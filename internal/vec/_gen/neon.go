@@ -33,6 +33,8 @@ func (x v) b16() string       { return fmt.Sprintf("V%d.B16", x) }
 func (x v) s(lane int) string { return fmt.Sprintf("V%d.S[%d]", x, lane) }
 func (x v) h(lane int) string { return fmt.Sprintf("V%d.H[%d]", x, lane) }
 
+func (x v) h8() string { return fmt.Sprintf("V%d.H8", x) }
+
 // f is the register's name as a scalar and as 16 bytes in memory.
 func (x v) f() string { return fmt.Sprintf("F%d", x) }
 
@@ -206,6 +208,22 @@ func (a *neon) prefetch(at r, bytes int) {
 	a.advance(at, bytes)
 }
 
+// constant returns a register with a copy of a word in each lane.
+func (a *neon) constant(bits uint32) v {
+	x := a.v()
+	a.scope(func() {
+		word := a.r()
+		a.op("MOVD", fmt.Sprintf("$0x%08x", bits), word)
+		a.op("VDUP", word, x.s4())
+	})
+	return x
+}
+
+// pair is two registers as an operand of loads and stores.
+func pair(x []v) string { return fmt.Sprintf("(%s, %s)", x[0].f(), x[1].f()) }
+
+func (a *neon) move(d, n v) { a.op("VMOV", n.b16(), d.b16()) }
+
 func (a *neon) zero(xs ...v) {
 	for _, x := range xs {
 		a.op("VEOR", x.b16(), x.b16(), x.b16())
@@ -218,7 +236,7 @@ func (a *neon) convert(f format, p r, d ...v) {
 	size := f.size * 4 * len(d)
 	load := map[int]string{4: "FMOVS.P", 8: "FMOVD.P", 16: "FMOVQ.P"}[size]
 	if size == 32 {
-		a.op("FLDPQ.P", p.at(32), fmt.Sprintf("(%s, %s)", d[0].f(), d[1].f()))
+		a.op("FLDPQ.P", p.at(32), pair(d))
 		return
 	}
 	a.op(load, p.at(size), last.f())

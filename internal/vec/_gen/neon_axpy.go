@@ -99,7 +99,7 @@ func (s *neonAxpy) each(acc [][]v, out r, op string, order func(pair, at string)
 		p := s.copyOf(out)
 		for t := range acc {
 			for k := 0; k < len(acc[t]); k += 2 {
-				from, to := order(fmt.Sprintf("(%s, %s)", acc[t][k].f(), acc[t][k+1].f()), p.at(16*k))
+				from, to := order(pair(acc[t][k:]), p.at(16*k))
 				s.op(op, from, to)
 			}
 			s.step(p, s.cols, 2)

@@ -65,3 +65,32 @@ func (a *neon) shll(bits uint32, name string, d, n v, from string) {
 
 // sdot adds to each lane of d the products of its four bytes; it is of ARMv8.2.
 func (a *neon) sdot(d, n, m v) { a.three(0x4e809400, "sdot", d, "4s", n, m, "16b") }
+
+// fcmeq and fcmgt set the lanes where n = m or n > m to ones, the others to zeros.
+func (a *neon) fcmeq(d, n, m v) { a.floats(0x4e20e400, "fcmeq", d, n, m) }
+func (a *neon) fcmgt(d, n, m v) { a.floats(0x6ea0e400, "fcmgt", d, n, m) }
+
+func (a *neon) fabs(d, n v) { a.two(0x4ea0f800, "fabs", d, "4s", n, "4s") }
+func (a *neon) fneg(d, n v) { a.two(0x6ea0f800, "fneg", d, "4s", n, "4s") }
+
+// frintn and fcvtns round to the nearest integer, ties to even.
+func (a *neon) frintn(d, n v) { a.two(0x4e218800, "frintn", d, "4s", n, "4s") }
+func (a *neon) fcvtns(d, n v) { a.two(0x4e21a800, "fcvtns", d, "4s", n, "4s") }
+
+func (a *neon) fcvtn(d, n v)  { a.two(0x0e216800, "fcvtn", d, "4h", n, "4s") }
+func (a *neon) fcvtn2(d, n v) { a.two(0x4e216800, "fcvtn2", d, "8h", n, "4s") }
+
+// sshr1 halves integers, rounding down.
+func (a *neon) sshr1(d, n v) {
+	a.word(0x4f3f0400|uint32(n)<<5|uint32(d), "sshr v%d.4s, v%d.4s, #1", d, n)
+}
+
+// umaxv and fmaxnmv put the largest lane of n into the lowest of d.
+func (a *neon) umaxv(d, n v) { a.word(0x6eb0a800|uint32(n)<<5|uint32(d), "umaxv s%d, v%d.4s", d, n) }
+func (a *neon) fmaxnmv(d, n v) {
+	a.word(0x6e30c800|uint32(n)<<5|uint32(d), "fmaxnmv s%d, v%d.4s", d, n)
+}
+
+// saddlpB and saddlpH add neighbours, bytes to int16 and int16 to int32.
+func (a *neon) saddlpB(d, n v) { a.two(0x4e202800, "saddlp", d, "8h", n, "16b") }
+func (a *neon) saddlpH(d, n v) { a.two(0x4e602800, "saddlp", d, "4s", n, "8h") }

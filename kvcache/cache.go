@@ -108,13 +108,14 @@ type Cache struct {
 	bytes  int64
 	peak   int64
 
-	step  Step           // announced by Begin
-	tile  Step           // the part of it in the current Update
-	view  attention.View // of the current Update
-	work  *workspace     // memory of the view and of the policy
-	exact exactRows      // the current layer's rows on their way into blocks
-	spare *attention.Scores
-	seen  attention.Scores // what was recorded of the rows that are not pinned
+	step     Step               // announced by Begin
+	tile     Step               // the part of it in the current Update
+	view     attention.View     // of the current Update
+	narrowed [][]attention.Span // [NumKVHeads] memory of a view that a plan narrows
+	work     *workspace         // memory of the view and of the policy
+	exact    exactRows          // the current layer's rows on their way into blocks
+	spare    *attention.Scores
+	seen     attention.Scores // what was recorded of the rows that are not pinned
 }
 
 // New returns an empty cache, or the reason why the policy cannot work with it.
@@ -144,7 +145,7 @@ func New(shape Shape, cfg Config) (*Cache, error) {
 			c.layers[i].Weights = cfg.Model.Attention(i)
 		}
 	}
-	c.view.Heads = make([][]attention.Span, shape.NumKVHeads)
+	c.view.Heads, c.narrowed = make([][]attention.Span, shape.NumKVHeads), make([][]attention.Span, shape.NumKVHeads)
 	return c, nil
 }
 
@@ -169,7 +170,7 @@ func (c *Cache) Update(i, lo int, q, k, v []float32) attention.View {
 	c.work.reset()
 	plan := c.plan(l)
 	for h := range l.Heads {
-		c.view.Heads[h] = c.spans(l, h, plan, c.view.Heads[h][:0])
+		c.view.Heads[h] = c.spans(l, h, plan, &c.narrowed[h])
 	}
 	c.view.Scores = c.watch(l, plan, n)
 	return c.view
@@ -183,7 +184,7 @@ func (c *Cache) among(l *Layer, plan Plan) [][]attention.Span {
 	plan.Pick = plan.Among
 	spans := make([][]attention.Span, len(l.Heads))
 	for h := range spans {
-		spans[h] = c.spans(l, h, plan, nil)
+		spans[h] = c.spans(l, h, plan, &spans[h])
 	}
 	return spans
 }

@@ -137,6 +137,7 @@ const slackShare = 8
 // that when it happens changes no value. Where rows of a block share scales,
 // they stay with them: such a block shrinks by itself.
 func (hd *Head) compact(share int) {
+	defer hd.unlist()
 	hd.blocks = slices.DeleteFunc(hd.blocks, func(b block) bool { return len(b.live) == 0 })
 	stored := 0
 	hd.sealed, hd.blockBytes = 0, 0

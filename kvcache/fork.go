@@ -12,7 +12,7 @@ import (
 // different goroutines.
 func (c *Cache) Fork() *Cache {
 	f := &Cache{shape: c.shape, cfg: c.cfg, bytes: c.bytes, peak: c.peak, step: c.step, work: new(workspace)}
-	f.view.Heads = make([][]attention.Span, c.shape.NumKVHeads)
+	f.view.Heads, f.narrowed = make([][]attention.Span, c.shape.NumKVHeads), make([][]attention.Span, c.shape.NumKVHeads)
 	f.layers = slices.Clone(c.layers)
 	for i := range f.layers {
 		l := &f.layers[i]

@@ -68,6 +68,8 @@ type Head struct {
 	score []float32 // nil: all 0
 
 	pinned int // first rows that are hidden while a policy is asked; else 0
+
+	listed []attention.Span // the first blocks, or none, as they are shown whole
 }
 
 // block is up to BlockRows encoded rows. The data never changes; eviction

@@ -14,6 +14,7 @@ func (hd *Head) Clone() Head {
 		hd.blocks[j].own = false
 	}
 	c := *hd
+	c.listed = nil
 	c.blocks = slices.Clone(hd.blocks)
 	c.tailK, c.tailV = slices.Clone(hd.tailK), slices.Clone(hd.tailV)
 	c.pos, c.kind, c.score = slices.Clone(hd.pos), slices.Clone(hd.kind), slices.Clone(hd.score)
@@ -32,6 +33,7 @@ func (hd *Head) Replace(slots []int32, k, v []float32) {
 	if len(k) != len(slots)*hd.dim || len(v) != len(k) {
 		panic(fmt.Sprintf("kvcache: Replace: got %d and %d values, want %d slots of %d", len(k), len(v), len(slots), hd.dim))
 	}
+	hd.unlist()
 	base, at := -hd.pinned, 0
 	for i := range hd.blocks {
 		b := &hd.blocks[i]

@@ -9,19 +9,62 @@ import (
 
 // spans lists what head h of l shows: its blocks, then the rows on their way
 // into blocks, each exactly to the queries of its own block and encoded to
-// those after it. So a query sees the same however the prompt was cut.
-func (c *Cache) spans(l *Layer, h int, plan Plan, out []attention.Span) []attention.Span {
+// those after it. So a query sees the same however the prompt was cut. What is
+// narrowed by a plan is written to buf.
+func (c *Cache) spans(l *Layer, h int, plan Plan, buf *[]attention.Span) []attention.Span {
 	hd := &l.Heads[h]
-	sh := shower{a: &c.work.ints, plan: plan, out: out}
+	blocks := hd.list()
+	if plan.Pick == nil && plan.Shift == 0 {
+		all := c.unsealed(hd, h, shower{out: blocks, at: int32(hd.sealed)})
+		hd.listed = all[:len(blocks)]
+		return all
+	}
+	sh := shower{a: &c.work.ints, plan: plan, out: (*buf)[:0]}
 	if plan.Pick != nil {
 		sh.pick = plan.Pick[h]
 	}
 	slot := 0
-	for i := range hd.blocks {
-		b := &hd.blocks[i]
-		sh.show(attention.Span{K: b.k, V: b.v, Pick: b.picked(), Pos: hd.pos[slot : slot+len(b.live)], Until: attention.Forever}, slot)
-		slot += len(b.live)
+	for _, s := range blocks {
+		sh.show(s, slot)
+		slot += len(s.Pos)
 	}
+	*buf = c.unsealed(hd, h, sh)
+	return *buf
+}
+
+// list returns the spans of the blocks, whole. They are listed once, so that a
+// step costs the same behind a long prompt as behind a short one, and again when
+// the column of positions has grown out of its place.
+func (hd *Head) list() []attention.Span {
+	if len(hd.listed) > 0 && &hd.listed[0].Pos[0] != &hd.pos[0] {
+		hd.listed = hd.listed[:0]
+	}
+	at := 0
+	if n := len(hd.listed); n > 0 {
+		at = int(hd.listed[n-1].At) + len(hd.listed[n-1].Pos)
+	}
+	for i := len(hd.listed); i < len(hd.blocks); i++ {
+		b := &hd.blocks[i]
+		hd.listed = append(hd.listed, attention.Span{
+			K: b.k, V: b.v, Pick: b.picked(), Pos: hd.pos[at : at+len(b.live)], At: int32(at), Until: attention.Forever,
+		})
+		at += len(b.live)
+	}
+	return hd.listed
+}
+
+// unlist forgets the list, and whatever it refers to, after blocks have changed.
+func (hd *Head) unlist() {
+	if cap(hd.listed) > 2*len(hd.blocks)+8 {
+		hd.listed = nil
+	}
+	clear(hd.listed[:cap(hd.listed)])
+	hd.listed = hd.listed[:0]
+}
+
+// unsealed adds to sh the rows that are in no block yet.
+func (c *Cache) unsealed(hd *Head, h int, sh shower) []attention.Span {
+	slot := hd.sealed
 	lossless := hd.k == quant.F32 && hd.v == quant.F32
 	exactK, exactV := f32(c.exact.k[h], hd.dim), f32(c.exact.v[h], hd.dim)
 	for at := 0; at < exactK.Rows; at += BlockRows {

@@ -1,6 +1,7 @@
 package kvcache
 
 import (
+	"math/rand/v2"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -43,4 +44,45 @@ func TestPlan(t *testing.T) {
 	require.Equal(t, []int32{64}, v.Heads[1][0].Pos)
 	require.Equal(t, []int32{0}, v.Heads[1][0].Pick)
 	c.Done(0)
+}
+
+// What is shown whole is listed once, and is after any change what a head that
+// was never listed would show.
+func TestListIsNeverStale(t *testing.T) {
+	shape := Shape{NumLayers: 1, NumHeads: 1, NumKVHeads: 1, HeadDim: 4}
+	c, err := New(shape, Config{})
+	require.NoError(t, err)
+	r := rand.New(rand.NewPCG(1, 2))
+	next := int32(0)
+	hd := &c.layers[0].Heads[0]
+	for range 300 {
+		n := 1 + r.IntN(3)*r.IntN(90)
+		step := Step{Pos: make([]int32, n)}
+		x := make([]float32, 4*n)
+		for j := range step.Pos {
+			step.Pos[j], next = next, next+1
+			x[4*j] = r.Float32()
+		}
+		c.Begin(step)
+		view := c.Update(0, 0, x, x, x)
+		fresh := hd.Clone()
+		require.Nil(t, fresh.listed)
+		want := fresh.list()
+		require.Equal(t, append([]attention.Span{}, want...), view.Heads[0][:len(want)])
+		c.Done(0)
+		switch r.IntN(5) {
+		case 0:
+			hd.Drop(0, r.IntN(hd.Len()))
+		case 1:
+			var keep []int32
+			for j := range hd.Len() {
+				if r.IntN(3) > 0 {
+					keep = append(keep, int32(j))
+				}
+			}
+			hd.Keep(keep)
+		case 2:
+			hd.Replace([]int32{int32(r.IntN(hd.Len()))}, x[:4], x[:4])
+		}
+	}
 }

@@ -30,3 +30,10 @@ func scaleMul(dst, x, w []float32, s float32) { scaleMulGo(dst, x, w, s) }
 func siluMul(gate, up []float32)              { siluMulGo(gate, up) }
 func rotateHalves(x, cos, sin []float32)      { rotateHalvesGo(x, cos, sin) }
 func rotatePairs(x, cos, sin []float32)       { rotatePairsGo(x, cos, sin) }
+
+func mulQ8_0(dst []float32, ld int, a *Q8, w []byte, rows int) { mulQ8_0Go(dst, ld, a, w, rows) }
+func mulQ4_0(dst []float32, ld int, a *Q8, w []byte, rows int) { mulQ4_0Go(dst, ld, a, w, rows) }
+func mulQ4_K(dst []float32, ld int, a *Q8, w []byte, rows int) { mulQ4_KGo(dst, ld, a, w, rows) }
+func mulQ6_K(dst []float32, ld int, a *Q8, w []byte, rows int) { mulQ6_KGo(dst, ld, a, w, rows) }
+
+func wideLen(n, cols int) int { return 0 }

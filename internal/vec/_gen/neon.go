@@ -18,6 +18,7 @@ type neon struct {
 	suffix      string                  // of the names of kernels
 	declared    map[string]*ir.Function // by amd64, where both have a kernel
 	sig         *gotypes.Signature      // of the function in hand
+	frame       int                     // bytes on the stack of the next function
 	usedV       uint32
 	usedR       uint32
 }
@@ -33,6 +34,7 @@ func (x v) b16() string       { return fmt.Sprintf("V%d.B16", x) }
 func (x v) s(lane int) string { return fmt.Sprintf("V%d.S[%d]", x, lane) }
 func (x v) h(lane int) string { return fmt.Sprintf("V%d.H[%d]", x, lane) }
 
+func (x v) d2() string { return fmt.Sprintf("V%d.D2", x) }
 func (x v) h8() string { return fmt.Sprintf("V%d.H8", x) }
 
 // f is the register's name as a scalar and as 16 bytes in memory.
@@ -47,26 +49,36 @@ func (x r) at(off int) string { return fmt.Sprintf("%d(%v)", off, x) }
 // platform, the goroutine and the stack.
 const reserved = 1<<16 | 1<<17 | 1<<18 | 1<<27 | 1<<28 | 1<<29 | 1<<30 | 1<<31
 
-// fn begins a function, declares it, and takes its arguments.
-func (a *neon) fn(name, signature, doc string) []r {
+// open begins a function and declares it.
+func (a *neon) open(name, signature, doc string) {
 	sig, err := gotypes.ParseSignature(signature)
 	check(err)
 	fmt.Fprintf(&a.stubs, "\n// %s\n//\n//go:noescape\nfunc %s%s%s\n", doc, name, a.suffix, sig)
-	return a.begin(name, sig)
+	a.begin(name, sig)
 }
 
-// both begins a function that amd64 has declared.
+// fn is open, and takes the arguments.
+func (a *neon) fn(name, signature, doc string) []r {
+	a.open(name, signature, doc)
+	return a.args()
+}
+
+// both begins a function that amd64 has declared, and takes the arguments.
 func (a *neon) both(name string) []r {
-	return a.begin(name, a.declared[name+a.suffix].Signature)
+	a.begin(name, a.declared[name+a.suffix].Signature)
+	return a.args()
 }
 
-// begin returns the arguments that are no floats, in order.
-func (a *neon) begin(name string, sig *gotypes.Signature) []r {
+func (a *neon) begin(name string, sig *gotypes.Signature) {
 	a.sig, a.usedV, a.usedR = sig, 0, reserved
-	fmt.Fprintf(&a.text, "\n// func %s%s%s\nTEXT ·%s%s(SB), NOSPLIT, $0-%d\n", name, a.suffix, sig, name, a.suffix, sig.Bytes())
+	fmt.Fprintf(&a.text, "\n// func %s%s%s\nTEXT ·%s%s(SB), NOSPLIT, $%d-%d\n", name, a.suffix, sig, name, a.suffix, a.frame, sig.Bytes())
+}
+
+// args returns the arguments that are no floats, in order.
+func (a *neon) args() []r {
 	var args []r
 	for i := 0; ; i++ {
-		p, err := sig.Params().At(i).Resolve()
+		p, err := a.sig.Params().At(i).Resolve()
 		if err != nil {
 			return args
 		}
@@ -77,12 +89,25 @@ func (a *neon) begin(name string, sig *gotypes.Signature) []r {
 	}
 }
 
-// float takes a float32 argument into each lane of a register.
-func (a *neon) float(name string) v {
+// load takes an argument, and save changes it.
+func (a *neon) load(name string) r {
+	x := a.r()
+	a.op("MOVD", a.mem(name), x)
+	return x
+}
+
+func (a *neon) save(x r, name string) { a.op("MOVD", x, a.mem(name)) }
+
+func (a *neon) mem(name string) string {
 	p, err := a.sig.Params().Lookup(name).Resolve()
 	check(err)
+	return p.Addr.Asm()
+}
+
+// float takes a float32 argument into each lane of a register.
+func (a *neon) float(name string) v {
 	x := a.v()
-	a.op("FMOVS", p.Addr.Asm(), x.f())
+	a.op("FMOVS", a.mem(name), x.f())
 	a.dup(x, x, 0)
 	return x
 }
@@ -226,7 +251,7 @@ func (a *neon) move(d, n v) { a.op("VMOV", n.b16(), d.b16()) }
 
 func (a *neon) zero(xs ...v) {
 	for _, x := range xs {
-		a.op("VEOR", x.b16(), x.b16(), x.b16())
+		a.op("VMOVI", "$0", x.b16())
 	}
 }
 

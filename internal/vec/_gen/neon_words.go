@@ -20,19 +20,19 @@ func (a *neon) three(bits uint32, name string, d v, to string, n, m v, from stri
 	a.word(bits|uint32(m)<<16|uint32(n)<<5|uint32(d), "%s v%d.%s, v%d.%s, v%d.%s", name, d, to, n, from, m, from)
 }
 
-// floats writes an instruction of three vectors of float32.
-func (a *neon) floats(bits uint32, name string, d, n, m v) { a.three(bits, name, d, "4s", n, m, "4s") }
+// four writes an instruction of three vectors of four lanes.
+func (a *neon) four(bits uint32, name string, d, n, m v) { a.three(bits, name, d, "4s", n, m, "4s") }
 
-func (a *neon) fadd(d, n, m v)  { a.floats(0x4e20d400, "fadd", d, n, m) }
-func (a *neon) fsub(d, n, m v)  { a.floats(0x4ea0d400, "fsub", d, n, m) }
-func (a *neon) fmul(d, n, m v)  { a.floats(0x6e20dc00, "fmul", d, n, m) }
-func (a *neon) fdiv(d, n, m v)  { a.floats(0x6e20fc00, "fdiv", d, n, m) }
-func (a *neon) faddp(d, n, m v) { a.floats(0x6e20d400, "faddp", d, n, m) }
-func (a *neon) fmax(d, n, m v)  { a.floats(0x4e20f400, "fmax", d, n, m) }
-func (a *neon) fmin(d, n, m v)  { a.floats(0x4ea0f400, "fmin", d, n, m) }
+func (a *neon) fadd(d, n, m v)  { a.four(0x4e20d400, "fadd", d, n, m) }
+func (a *neon) fsub(d, n, m v)  { a.four(0x4ea0d400, "fsub", d, n, m) }
+func (a *neon) fmul(d, n, m v)  { a.four(0x6e20dc00, "fmul", d, n, m) }
+func (a *neon) fdiv(d, n, m v)  { a.four(0x6e20fc00, "fdiv", d, n, m) }
+func (a *neon) faddp(d, n, m v) { a.four(0x6e20d400, "faddp", d, n, m) }
+func (a *neon) fmax(d, n, m v)  { a.four(0x4e20f400, "fmax", d, n, m) }
+func (a *neon) fmin(d, n, m v)  { a.four(0x4ea0f400, "fmin", d, n, m) }
 
 // fmaxnm passes over quiet NaNs.
-func (a *neon) fmaxnm(d, n, m v) { a.floats(0x4e20c400, "fmaxnm", d, n, m) }
+func (a *neon) fmaxnm(d, n, m v) { a.four(0x4e20c400, "fmaxnm", d, n, m) }
 
 // fmla and fmls add n × m to d or take it off, with one rounding.
 func (a *neon) fmla(d, n, m v) { a.op("VFMLA", m.s4(), n.s4(), d.s4()) }
@@ -67,8 +67,8 @@ func (a *neon) shll(bits uint32, name string, d, n v, from string) {
 func (a *neon) sdot(d, n, m v) { a.three(0x4e809400, "sdot", d, "4s", n, m, "16b") }
 
 // fcmeq and fcmgt set the lanes where n = m or n > m to ones, the others to zeros.
-func (a *neon) fcmeq(d, n, m v) { a.floats(0x4e20e400, "fcmeq", d, n, m) }
-func (a *neon) fcmgt(d, n, m v) { a.floats(0x6ea0e400, "fcmgt", d, n, m) }
+func (a *neon) fcmeq(d, n, m v) { a.four(0x4e20e400, "fcmeq", d, n, m) }
+func (a *neon) fcmgt(d, n, m v) { a.four(0x6ea0e400, "fcmgt", d, n, m) }
 
 func (a *neon) fabs(d, n v) { a.two(0x4ea0f800, "fabs", d, "4s", n, "4s") }
 func (a *neon) fneg(d, n v) { a.two(0x6ea0f800, "fneg", d, "4s", n, "4s") }
@@ -94,3 +94,22 @@ func (a *neon) fmaxnmv(d, n v) {
 // saddlpB and saddlpH add neighbours, bytes to int16 and int16 to int32.
 func (a *neon) saddlpB(d, n v) { a.two(0x4e202800, "saddlp", d, "8h", n, "16b") }
 func (a *neon) saddlpH(d, n v) { a.two(0x4e602800, "saddlp", d, "4s", n, "8h") }
+
+func (a *neon) sxtlBHigh(d, n v) { a.two(0x4f08a400, "sxtl2", d, "8h", n, "16b") }
+
+// smull and smlal set d to the products of bytes or add them, as int16.
+func (a *neon) smull(d, n, m v)     { a.three(0x0e20c000, "smull", d, "8h", n, m, "8b") }
+func (a *neon) smlal(d, n, m v)     { a.three(0x0e208000, "smlal", d, "8h", n, m, "8b") }
+func (a *neon) smlalHigh(d, n, m v) { a.three(0x4e208000, "smlal2", d, "8h", n, m, "16b") }
+
+// sadalp adds neighbours to d, int16 to int32.
+func (a *neon) sadalp(d, n v) { a.two(0x4e606800, "sadalp", d, "4s", n, "8h") }
+
+func (a *neon) mul(d, n, m v) { a.four(0x4ea09c00, "mul", d, n, m) }
+func (a *neon) mla(d, n, m v) { a.four(0x4ea09400, "mla", d, n, m) }
+
+// sdotElement is sdot with the same four bytes of m for all lanes.
+func (a *neon) sdotElement(d, n, m v, four int) {
+	a.word(0x4f80e000|uint32(four&1)<<21|uint32(four>>1)<<11|uint32(m)<<16|uint32(n)<<5|uint32(d),
+		"sdot v%d.4s, v%d.16b, v%d.4b[%d]", d, n, m, four)
+}

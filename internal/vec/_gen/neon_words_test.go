@@ -57,6 +57,13 @@ func TestDotProductsAgainstAnAssembler(t *testing.T) {
 		{"4e80941f", "sdot v31.4s, v0.16b, v0.16b", func() { a.sdot(31, 0, 0) }},
 		{"4e8097e0", "sdot v0.4s, v31.16b, v0.16b", func() { a.sdot(0, 31, 0) }},
 		{"4e9f9400", "sdot v0.4s, v0.16b, v31.16b", func() { a.sdot(0, 0, 31) }},
+		{"4f80e000", "sdot v0.4s, v0.16b, v0.4b[0]", func() { a.sdotElement(0, 0, 0, 0) }},
+		{"4f80e01f", "sdot v31.4s, v0.16b, v0.4b[0]", func() { a.sdotElement(31, 0, 0, 0) }},
+		{"4f80e3e0", "sdot v0.4s, v31.16b, v0.4b[0]", func() { a.sdotElement(0, 31, 0, 0) }},
+		{"4f9fe000", "sdot v0.4s, v0.16b, v31.4b[0]", func() { a.sdotElement(0, 0, 31, 0) }},
+		{"4fa0e000", "sdot v0.4s, v0.16b, v0.4b[1]", func() { a.sdotElement(0, 0, 0, 1) }},
+		{"4f80e800", "sdot v0.4s, v0.16b, v0.4b[2]", func() { a.sdotElement(0, 0, 0, 2) }},
+		{"4fa0e800", "sdot v0.4s, v0.16b, v0.4b[3]", func() { a.sdotElement(0, 0, 0, 3) }},
 	} {
 		a.text.Reset()
 		c.write()

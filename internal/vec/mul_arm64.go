@@ -1,0 +1,97 @@
+//go:build !noasm && !purego
+
+package vec
+
+import "github.com/winnowlm/winnow/internal/cpu"
+
+func wideLen(n, cols int) int { return 0 }
+
+func mulQ8_0(dst []float32, ld int, a *Q8, w []byte, rows int) {
+	if level < cpu.NEON {
+		mulQ8_0Go(dst, ld, a, w, rows)
+		return
+	}
+	mulRows(blocksQ8_0, a.Cols/Block*sizeQ8_0, dst, ld, a, w, rows)
+}
+
+func mulQ4_0(dst []float32, ld int, a *Q8, w []byte, rows int) {
+	if level < cpu.NEON {
+		mulQ4_0Go(dst, ld, a, w, rows)
+		return
+	}
+	mulRows(blocksQ4_0, a.Cols/Block*sizeQ4_0, dst, ld, a, w, rows)
+}
+
+func mulQ4_K(dst []float32, ld int, a *Q8, w []byte, rows int) { mulQ4_KGo(dst, ld, a, w, rows) }
+func mulQ6_K(dst []float32, ld int, a *Q8, w []byte, rows int) { mulQ6_KGo(dst, ld, a, w, rows) }
+
+// blockFormat is a format of weights that kernels multiply.
+type blockFormat int
+
+const (
+	blocksQ8_0 blockFormat = iota
+	blocksQ4_0
+)
+
+// rowsAtOnce is the number of rows that the kernels take together.
+const rowsAtOnce = 4
+
+// mulRows multiplies with rows of stride bytes. The last are computed twice where
+// they do not divide by four.
+func mulRows(f blockFormat, stride int, dst []float32, ld int, a *Q8, w []byte, rows int) {
+	switch {
+	case a.Cols == 0:
+		for q := range a.N {
+			clear(dst[q*ld:][:rows])
+		}
+		return
+	case rows < rowsAtOnce:
+		mulFew(f, stride, dst, ld, a, w, rows)
+		return
+	}
+	step := rows
+	if a.N > 1 {
+		step = max(rowsAtOnce, cached/stride)
+	}
+	for j := 0; j < rows; {
+		m := min(step, rows-j) / rowsAtOnce * rowsAtOnce
+		if m == 0 {
+			j, m = rows-rowsAtOnce, rowsAtOnce
+		}
+		mulTile(f, &dst[j], ld, &w[j*stride], stride, a, 0, a.N, m)
+		j += m
+	}
+}
+
+// mulFew multiplies with each row four times.
+func mulFew(f blockFormat, stride int, dst []float32, ld int, a *Q8, w []byte, rows int) {
+	var out [rowsAtOnce]float32
+	for q := range a.N {
+		for j := range rows {
+			mulTile(f, &out[0], 0, &w[j*stride], 0, a, q, 1, rowsAtOnce)
+			dst[q*ld+j] = out[0]
+		}
+	}
+}
+
+// mulTile multiplies n tokens from q with rows. (A switch, not a table of
+// functions, so that the pointers do not escape.)
+func mulTile(f blockFormat, dst *float32, ld int, w *byte, stride int, a *Q8, q, n, rows int) {
+	blocks := a.Cols / Block
+	codes, meta := &a.codes[q*a.Cols], a.metaAt(q*blocks)
+	if level >= cpu.DotProd {
+		switch f {
+		case blocksQ8_0:
+			mulQ8_0DotProd(dst, ld, w, stride, codes, meta, n, blocks, rows)
+		case blocksQ4_0:
+			mulQ4_0DotProd(dst, ld, w, stride, codes, meta, n, blocks, rows)
+		}
+		return
+	}
+	switch f {
+	case blocksQ8_0:
+		mulQ8_0NEON(dst, ld, w, stride, codes, meta, n, blocks, rows)
+	case blocksQ4_0:
+		mulQ4_0NEON(dst, ld, w, stride, codes, meta, n, blocks, rows)
+	}
+}

@@ -25,8 +25,8 @@ const benchRows = 4096 // of a head
 // benchViews returns what some layers show, in blocks of memory of their own.
 func benchViews(f quant.Format, p attention.Params, layers int) []attention.View {
 	x := normal(rand.New(rand.NewPCG(1, 2)), attention.BlockRows*p.HeadDim)
-	m := quant.Pack(f, x, attention.BlockRows, p.HeadDim)
-	block := func() quant.Matrix {
+	k, v := quant.Pack(quant.Keys(f), x, attention.BlockRows, p.HeadDim), quant.Pack(f, x, attention.BlockRows, p.HeadDim)
+	block := func(m quant.Matrix) quant.Matrix {
 		m.Data = slices.Clone(m.Data)
 		return m
 	}
@@ -38,7 +38,7 @@ func benchViews(f quant.Format, p attention.Params, layers int) []attention.View
 		for i := range views {
 			for h := range p.NumKVHeads {
 				views[i].Heads[h] = append(views[i].Heads[h], attention.Span{
-					K: block(), V: block(), Pos: positions(lo, attention.BlockRows), At: int32(lo), Until: attention.Forever,
+					K: block(k), V: block(v), Pos: positions(lo, attention.BlockRows), At: int32(lo), Until: attention.Forever,
 				})
 			}
 		}

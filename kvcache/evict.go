@@ -184,8 +184,8 @@ func (hd *Head) repack(blocks []block) {
 				copy(next.k.Data[:quant.Header(hd.k, hd.dim)], blocks[i].k.Data)
 				copy(next.v.Data[:quant.Header(hd.v, hd.dim)], blocks[i].v.Data)
 			}
-			copy(next.k.Row(n), blocks[i].k.Row(int(j)))
-			copy(next.v.Row(n), blocks[i].v.Row(int(j)))
+			next.k.CopyRow(n, blocks[i].k, int(j))
+			next.v.CopyRow(n, blocks[i].v, int(j))
 			if n++; n == next.k.Rows {
 				hd.seal(next)
 				total -= n

@@ -37,7 +37,7 @@ func (l *Layer) Slots(n int) []int32 { return l.work.ints.take(n) }
 func newLayer(i int, shape Shape, cfg Config) Layer {
 	l := Layer{Index: i, NumLayers: shape.NumLayers, Group: shape.NumHeads / shape.NumKVHeads, Heads: make([]Head, shape.NumKVHeads)}
 	for h := range l.Heads {
-		l.Heads[h] = Head{dim: shape.HeadDim, k: cfg.K, v: cfg.V}
+		l.Heads[h] = Head{dim: shape.HeadDim, k: quant.Keys(cfg.K), v: cfg.V}
 	}
 	return l
 }
@@ -130,23 +130,28 @@ func (hd *Head) Rows(k, v []float32, lo, hi int) {
 	first, base := lo, 0
 	for i := range hd.blocks {
 		b := &hd.blocks[i]
-		for n := len(b.live); lo < min(hi, base+n); lo++ {
-			j := int(b.live[lo-base])
-			hd.decode(k, b.k, lo-first, j)
-			hd.decode(v, b.v, lo-first, j)
+		for last := min(hi, base+len(b.live)); lo < last; {
+			j, n := int(b.live[lo-base]), 1
+			for lo+n < last && int(b.live[lo+n-base]) == j+n {
+				n++
+			}
+			hd.decode(k, b.k, lo-first, j, n)
+			hd.decode(v, b.v, lo-first, j, n)
+			lo += n
 		}
 		base += len(b.live)
 	}
-	for ; lo < hi; lo++ {
-		hd.decode(k, f32(hd.tailK, hd.dim), lo-first, lo-base)
-		hd.decode(v, f32(hd.tailV, hd.dim), lo-first, lo-base)
+	if lo < hi {
+		hd.decode(k, f32(hd.tailK, hd.dim), lo-first, lo-base, hi-lo)
+		hd.decode(v, f32(hd.tailV, hd.dim), lo-first, lo-base, hi-lo)
 	}
 }
 
-// decode writes row j of m to row at of dst, if that is wanted.
-func (hd *Head) decode(dst []float32, m quant.Matrix, at, j int) {
+// decode writes n rows of m from row j on to dst from row at on, if that is
+// wanted.
+func (hd *Head) decode(dst []float32, m quant.Matrix, at, j, n int) {
 	if dst != nil {
-		m.Decode(dst[at*hd.dim:][:hd.dim], j, j+1)
+		m.Decode(dst[at*hd.dim:][:n*hd.dim], j, j+n)
 	}
 }
 

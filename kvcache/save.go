@@ -16,7 +16,7 @@ import (
 // layer, and the SHA-256 of all that.
 const (
 	fileMagic   = "winnowkv"
-	fileVersion = 1
+	fileVersion = 2
 )
 
 // What Load's errors wrap, for callers who branch.

@@ -1,0 +1,108 @@
+package quant
+
+import (
+	"github.com/winnowlm/winnow/internal/vec"
+)
+
+// Keys returns the layout in which a cache keeps blocks of keys that are in f, f
+// itself if there is no other. It takes as many bytes and has the same values.
+// Such a matrix is multiplied by MulT without adding up the lanes of a vector.
+func Keys(f Format) Format {
+	switch f {
+	case F16:
+		return f16Columns
+	case BF16:
+		return bf16Columns
+	}
+	return f
+}
+
+var f16Columns, bf16Columns Format = &columns{F16.(*floats)}, &columns{BF16.(*floats)}
+
+// columns is a floating-point format by columns: the first value of each row,
+// then the second of each, and so on. A product with a row is one chain of
+// additions with columns ascending.
+type columns struct{ *floats }
+
+func (f *columns) Name() string { return f.name + "-columns" }
+
+// column returns the bytes of column d of rows lo..hi.
+func (f *columns) column(m []byte, rows, d, lo, hi int) []byte {
+	return m[(d*rows+lo)*f.bytes : (d*rows+hi)*f.bytes]
+}
+
+func (f *columns) Encode(dst []byte, src []float32, rows, cols int) {
+	s := decodedScratch.Get().(*[]float32)
+	defer decodedScratch.Put(s)
+	*s = vec.Resize(*s, rows)
+	for d := range cols {
+		for j := range rows {
+			(*s)[j] = src[j*cols+d]
+		}
+		f.put(f.column(dst, rows, d, 0, rows), *s)
+	}
+}
+
+func (f *columns) Decode(dst []float32, m Matrix, lo, hi int) {
+	s := decodedScratch.Get().(*[]float32)
+	defer decodedScratch.Put(s)
+	*s = vec.Resize(*s, hi-lo)
+	for d := range m.Cols {
+		f.get(*s, f.column(m.Data, m.Rows, d, lo, hi))
+		for j, v := range *s {
+			dst[j*m.Cols+d] = v
+		}
+	}
+}
+
+// columnLanes divides the number of rows that every level of package vec
+// multiplies in whole vectors.
+const columnLanes = 16
+
+func (f *columns) MulT(dst []float32, ld int, x *Input, m Matrix, lo, hi int) {
+	n := hi - lo
+	if n%columnLanes == 0 && (ld == n || x.N == 1) {
+		clear(dst[:x.N*n])
+		f.axpy(dst, x.X, x.Cols, x.N, m.Data[lo*f.bytes:], m.Rows*f.bytes, m.Cols, n, m.next)
+		return
+	}
+	f.mulPadded(dst, ld, x, m, lo, hi)
+}
+
+// mulPadded multiplies with a few rows of zeros beside rows lo..hi.
+func (f *columns) mulPadded(dst []float32, ld int, x *Input, m Matrix, lo, hi int) {
+	n := hi - lo
+	wide := (n + columnLanes - 1) / columnLanes * columnLanes
+	s := decodedScratch.Get().(*[]float32)
+	defer decodedScratch.Put(s)
+	*s = vec.Resize(*s, (m.Cols+x.N)*wide)
+	clear(*s)
+	rows, out := (*s)[:m.Cols*wide], (*s)[m.Cols*wide:]
+	for d := range m.Cols {
+		f.get(rows[d*wide:][:n], f.column(m.Data, m.Rows, d, lo, hi))
+	}
+	vec.AxpyF32(out, x.X, x.Cols, x.N, littleEndian(rows), 4*wide, m.Cols, wide, nil)
+	for q := range x.N {
+		copy(dst[q*ld:][:n], out[q*wide:])
+	}
+}
+
+func (f *columns) MulAdd(dst, p []float32, ld, n int, m Matrix, lo, hi int) {
+	decodedMulAdd(dst, p, ld, n, m, lo, hi)
+}
+
+func (f *columns) copyRow(to Matrix, i int, from Matrix, j int) {
+	for d := range to.Cols {
+		copy(f.column(to.Data, to.Rows, d, i, i+1), f.column(from.Data, from.Rows, d, j, j+1))
+	}
+}
+
+// CopyRow makes row i of m, which is still being made, row j of from, a matrix
+// of the same format and width. What rows share in a header is not copied.
+func (m Matrix) CopyRow(i int, from Matrix, j int) {
+	if f, ok := m.Format.(*columns); ok {
+		f.copyRow(m, i, from, j)
+		return
+	}
+	copy(m.Row(i), from.Row(j))
+}

@@ -7,23 +7,17 @@ import "github.com/winnowlm/winnow/internal/cpu"
 func wideLen(n, cols int) int { return 0 }
 
 func mulQ8_0(dst []float32, ld int, a *Q8, w []byte, rows int) {
-	if level < cpu.NEON {
-		mulQ8_0Go(dst, ld, a, w, rows)
-		return
-	}
-	mulRows(blocksQ8_0, a.Cols/Block*sizeQ8_0, dst, ld, a, w, rows)
+	mulRows(blocksQ8_0, dst, ld, a, w, rows)
 }
-
 func mulQ4_0(dst []float32, ld int, a *Q8, w []byte, rows int) {
-	if level < cpu.NEON {
-		mulQ4_0Go(dst, ld, a, w, rows)
-		return
-	}
-	mulRows(blocksQ4_0, a.Cols/Block*sizeQ4_0, dst, ld, a, w, rows)
+	mulRows(blocksQ4_0, dst, ld, a, w, rows)
 }
-
-func mulQ4_K(dst []float32, ld int, a *Q8, w []byte, rows int) { mulQ4_KGo(dst, ld, a, w, rows) }
-func mulQ6_K(dst []float32, ld int, a *Q8, w []byte, rows int) { mulQ6_KGo(dst, ld, a, w, rows) }
+func mulQ4_K(dst []float32, ld int, a *Q8, w []byte, rows int) {
+	mulRows(blocksQ4_K, dst, ld, a, w, rows)
+}
+func mulQ6_K(dst []float32, ld int, a *Q8, w []byte, rows int) {
+	mulRows(blocksQ6_K, dst, ld, a, w, rows)
+}
 
 // blockFormat is a format of weights that kernels multiply.
 type blockFormat int
@@ -31,25 +25,43 @@ type blockFormat int
 const (
 	blocksQ8_0 blockFormat = iota
 	blocksQ4_0
+	blocksQ4_K
+	blocksQ6_K
 )
+
+// rowSize returns the number of bytes of a row.
+func (f blockFormat) rowSize(cols int) int {
+	switch f {
+	case blocksQ8_0:
+		return cols / Block * sizeQ8_0
+	case blocksQ4_0:
+		return cols / Block * sizeQ4_0
+	case blocksQ4_K:
+		return cols / SuperBlock * sizeQ4_K
+	default:
+		return cols / SuperBlock * sizeQ6_K
+	}
+}
 
 // rowsAtOnce is the number of rows that the kernels take together.
 const rowsAtOnce = 4
 
-// mulRows multiplies with rows of stride bytes. The last are computed twice where
-// they do not divide by four.
-func mulRows(f blockFormat, stride int, dst []float32, ld int, a *Q8, w []byte, rows int) {
+// mulRows takes rows in fours. The last are computed twice where they do not divide.
+func mulRows(f blockFormat, dst []float32, ld int, a *Q8, w []byte, rows int) {
 	switch {
+	case level < cpu.NEON:
+		mulRowsGo(f, dst, ld, a, w, rows)
+		return
 	case a.Cols == 0:
 		for q := range a.N {
 			clear(dst[q*ld:][:rows])
 		}
 		return
 	case rows < rowsAtOnce:
-		mulFew(f, stride, dst, ld, a, w, rows)
+		mulFew(f, dst, ld, a, w, rows)
 		return
 	}
-	step := rows
+	stride, step := f.rowSize(a.Cols), rows
 	if a.N > 1 {
 		step = max(rowsAtOnce, cached/stride)
 	}
@@ -63,8 +75,22 @@ func mulRows(f blockFormat, stride int, dst []float32, ld int, a *Q8, w []byte, 
 	}
 }
 
+func mulRowsGo(f blockFormat, dst []float32, ld int, a *Q8, w []byte, rows int) {
+	switch f {
+	case blocksQ8_0:
+		mulQ8_0Go(dst, ld, a, w, rows)
+	case blocksQ4_0:
+		mulQ4_0Go(dst, ld, a, w, rows)
+	case blocksQ4_K:
+		mulQ4_KGo(dst, ld, a, w, rows)
+	case blocksQ6_K:
+		mulQ6_KGo(dst, ld, a, w, rows)
+	}
+}
+
 // mulFew multiplies with each row four times.
-func mulFew(f blockFormat, stride int, dst []float32, ld int, a *Q8, w []byte, rows int) {
+func mulFew(f blockFormat, dst []float32, ld int, a *Q8, w []byte, rows int) {
+	stride := f.rowSize(a.Cols)
 	var out [rowsAtOnce]float32
 	for q := range a.N {
 		for j := range rows {
@@ -85,6 +111,10 @@ func mulTile(f blockFormat, dst *float32, ld int, w *byte, stride int, a *Q8, q,
 			mulQ8_0DotProd(dst, ld, w, stride, codes, meta, n, blocks, rows)
 		case blocksQ4_0:
 			mulQ4_0DotProd(dst, ld, w, stride, codes, meta, n, blocks, rows)
+		case blocksQ4_K:
+			mulQ4_KDotProd(dst, ld, w, stride, codes, meta, n, blocks, rows)
+		case blocksQ6_K:
+			mulQ6_KDotProd(dst, ld, w, stride, codes, meta, n, blocks, rows)
 		}
 		return
 	}
@@ -93,5 +123,9 @@ func mulTile(f blockFormat, dst *float32, ld int, w *byte, stride int, a *Q8, q,
 		mulQ8_0NEON(dst, ld, w, stride, codes, meta, n, blocks, rows)
 	case blocksQ4_0:
 		mulQ4_0NEON(dst, ld, w, stride, codes, meta, n, blocks, rows)
+	case blocksQ4_K:
+		mulQ4_KNEON(dst, ld, w, stride, codes, meta, n, blocks, rows)
+	case blocksQ6_K:
+		mulQ6_KNEON(dst, ld, w, stride, codes, meta, n, blocks, rows)
 	}
 }

@@ -13,3 +13,13 @@ func mulQ8_0DotProd(dst *float32, ld int, w *byte, stride int, codes *int8, meta
 //
 //go:noescape
 func mulQ4_0DotProd(dst *float32, ld int, w *byte, stride int, codes *int8, meta *byte, n int, blocks int, rows int)
+
+// dst[q*ld+j] = x[q]·row j, q < n; rows is a multiple of 4.
+//
+//go:noescape
+func mulQ4_KDotProd(dst *float32, ld int, w *byte, stride int, codes *int8, meta *byte, n int, blocks int, rows int)
+
+// dst[q*ld+j] = x[q]·row j, q < n; rows is a multiple of 4.
+//
+//go:noescape
+func mulQ6_KDotProd(dst *float32, ld int, w *byte, stride int, codes *int8, meta *byte, n int, blocks int, rows int)

@@ -1905,3 +1905,4365 @@ blocks1:
 	B tokens1
 tokens1End:
 	RET
+
+// func mulQ4_KDotProd(dst *float32, ld int, w *byte, stride int, codes *int8, meta *byte, n int, blocks int, rows int)
+TEXT ·mulQ4_KDotProd(SB), NOSPLIT, $256-72
+	MOVD ld+8(FP), R0
+	MOVD stride+24(FP), R1
+	MOVD blocks+56(FP), R4
+	LSL $5, R4, R2
+	ADD R4<<1, R4, R3
+	LSL $2, R3
+	MOVD n+48(FP), R4
+tokens8:
+	CMP $8, R4
+	BLT tokens8End
+	MOVD w+16(FP), R5
+	MOVD dst+0(FP), R6
+	MOVD rows+64(FP), R7
+rows8:
+	ADD $0, R5, R8
+	ADD R1, R8, R9
+	ADD R1, R9, R10
+	ADD R1, R10, R11
+	MOVD codes+32(FP), R12
+	MOVD meta+40(FP), R13
+	VMOVI $0, V0.B16
+	VMOVI $0, V1.B16
+	VMOVI $0, V2.B16
+	VMOVI $0, V3.B16
+	VMOVI $0, V4.B16
+	VMOVI $0, V5.B16
+	VMOVI $0, V6.B16
+	VMOVI $0, V7.B16
+	MOVD blocks+56(FP), R14
+blocks8:
+	FMOVQ.P 16(R8), F8
+	FMOVQ.P 16(R9), F9
+	FMOVQ.P 16(R10), F10
+	FMOVQ.P 16(R11), F11
+	VZIP1 V9.S4, V8.S4, V12.S4
+	VZIP2 V9.S4, V8.S4, V13.S4
+	VZIP1 V11.S4, V10.S4, V14.S4
+	VZIP2 V11.S4, V10.S4, V15.S4
+	VZIP1 V14.D2, V12.D2, V8.D2
+	VZIP2 V14.D2, V12.D2, V9.D2
+	VZIP1 V15.D2, V13.D2, V10.D2
+	VZIP2 V15.D2, V13.D2, V11.D2
+	VUZP1 V8.H8, V8.H8, V12.H8
+	VUZP2 V8.H8, V8.H8, V13.H8
+	WORD $0x0e21798c // fcvtl v12.4s, v12.4h
+	WORD $0x0e2179ad // fcvtl v13.4s, v13.4h
+	MOVD $0x3c000000, R15
+	VDUP R15, V14.S4
+	WORD $0x6e2eddad // fmul v13.4s, v13.4s, v14.4s
+	MOVD $0x0d0905010c080400, R15
+	VMOV R15, V18.D[0]
+	MOVD $0x0f0b07030e0a0602, R15
+	VMOV R15, V18.D[1]
+	VMOVI $0x3f, V15.B16
+	VMOVI $0x30, V16.B16
+	VMOVI $0x0f, V17.B16
+	MOVD $scratch-256(SP), R15
+	VUSHR $2, V9.B16, V20.B16
+	VAND V16.B16, V20.B16, V20.B16
+	VAND V17.B16, V11.B16, V21.B16
+	VORR V21.B16, V20.B16, V20.B16
+	VAND V15.B16, V9.B16, V19.B16
+	VTBL V18.B16, [V19.B16], V19.B16
+	WORD $0x0f08a676 // sxtl v22.8h, v19.8b
+	WORD $0x4f08a677 // sxtl2 v23.8h, v19.16b
+	WORD $0x0f10a6d8 // sxtl v24.4s, v22.4h
+	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
+	WORD $0x6e2cdf18 // fmul v24.4s, v24.4s, v12.4s
+	FMOVQ.P F24, 16(R15)
+	WORD $0x4f10a6d8 // sxtl2 v24.4s, v22.8h
+	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
+	WORD $0x6e2cdf18 // fmul v24.4s, v24.4s, v12.4s
+	FMOVQ.P F24, 16(R15)
+	WORD $0x0f10a6f8 // sxtl v24.4s, v23.4h
+	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
+	WORD $0x6e2cdf18 // fmul v24.4s, v24.4s, v12.4s
+	FMOVQ.P F24, 16(R15)
+	WORD $0x4f10a6f8 // sxtl2 v24.4s, v23.8h
+	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
+	WORD $0x6e2cdf18 // fmul v24.4s, v24.4s, v12.4s
+	FMOVQ.P F24, 16(R15)
+	VTBL V18.B16, [V20.B16], V20.B16
+	WORD $0x0f08a696 // sxtl v22.8h, v20.8b
+	WORD $0x4f08a697 // sxtl2 v23.8h, v20.16b
+	WORD $0x0f10a6d8 // sxtl v24.4s, v22.4h
+	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
+	WORD $0x6e2cdf18 // fmul v24.4s, v24.4s, v12.4s
+	FMOVQ.P F24, 16(R15)
+	WORD $0x4f10a6d8 // sxtl2 v24.4s, v22.8h
+	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
+	WORD $0x6e2cdf18 // fmul v24.4s, v24.4s, v12.4s
+	FMOVQ.P F24, 16(R15)
+	WORD $0x0f10a6f8 // sxtl v24.4s, v23.4h
+	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
+	WORD $0x6e2cdf18 // fmul v24.4s, v24.4s, v12.4s
+	FMOVQ.P F24, 16(R15)
+	WORD $0x4f10a6f8 // sxtl2 v24.4s, v23.8h
+	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
+	WORD $0x6e2cdf18 // fmul v24.4s, v24.4s, v12.4s
+	FMOVQ.P F24, 16(R15)
+	VUSHR $2, V10.B16, V20.B16
+	VAND V16.B16, V20.B16, V20.B16
+	VUSHR $4, V11.B16, V21.B16
+	VORR V21.B16, V20.B16, V20.B16
+	VAND V15.B16, V10.B16, V19.B16
+	VTBL V18.B16, [V19.B16], V19.B16
+	WORD $0x0f08a676 // sxtl v22.8h, v19.8b
+	WORD $0x4f08a677 // sxtl2 v23.8h, v19.16b
+	WORD $0x0f10a6d8 // sxtl v24.4s, v22.4h
+	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
+	WORD $0x6e2ddf18 // fmul v24.4s, v24.4s, v13.4s
+	FMOVQ.P F24, 16(R15)
+	WORD $0x4f10a6d8 // sxtl2 v24.4s, v22.8h
+	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
+	WORD $0x6e2ddf18 // fmul v24.4s, v24.4s, v13.4s
+	FMOVQ.P F24, 16(R15)
+	WORD $0x0f10a6f8 // sxtl v24.4s, v23.4h
+	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
+	WORD $0x6e2ddf18 // fmul v24.4s, v24.4s, v13.4s
+	FMOVQ.P F24, 16(R15)
+	WORD $0x4f10a6f8 // sxtl2 v24.4s, v23.8h
+	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
+	WORD $0x6e2ddf18 // fmul v24.4s, v24.4s, v13.4s
+	FMOVQ.P F24, 16(R15)
+	VTBL V18.B16, [V20.B16], V20.B16
+	WORD $0x0f08a696 // sxtl v22.8h, v20.8b
+	WORD $0x4f08a697 // sxtl2 v23.8h, v20.16b
+	WORD $0x0f10a6d8 // sxtl v24.4s, v22.4h
+	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
+	WORD $0x6e2ddf18 // fmul v24.4s, v24.4s, v13.4s
+	FMOVQ.P F24, 16(R15)
+	WORD $0x4f10a6d8 // sxtl2 v24.4s, v22.8h
+	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
+	WORD $0x6e2ddf18 // fmul v24.4s, v24.4s, v13.4s
+	FMOVQ.P F24, 16(R15)
+	WORD $0x0f10a6f8 // sxtl v24.4s, v23.4h
+	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
+	WORD $0x6e2ddf18 // fmul v24.4s, v24.4s, v13.4s
+	FMOVQ.P F24, 16(R15)
+	WORD $0x4f10a6f8 // sxtl2 v24.4s, v23.8h
+	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
+	WORD $0x6e2ddf18 // fmul v24.4s, v24.4s, v13.4s
+	FMOVQ.P F24, 16(R15)
+	MOVD $scratch-256(SP), R15
+	MOVD $4, R19
+pair8:
+	FLDPQ 0(R8), (F8, F12)
+	FLDPQ 0(R9), (F9, F13)
+	FLDPQ 0(R10), (F10, F14)
+	FLDPQ 0(R11), (F11, F15)
+	VMOVI $15, V16.B16
+	VAND V16.B16, V8.B16, V8.B16
+	VAND V16.B16, V9.B16, V9.B16
+	VAND V16.B16, V10.B16, V10.B16
+	VAND V16.B16, V11.B16, V11.B16
+	VAND V16.B16, V12.B16, V12.B16
+	VAND V16.B16, V13.B16, V13.B16
+	VAND V16.B16, V14.B16, V14.B16
+	VAND V16.B16, V15.B16, V15.B16
+	FMOVQ 128(R15), F17
+	FMOVQ.P 16(R15), F16
+	VZIP1 V9.S4, V8.S4, V18.S4
+	VZIP2 V9.S4, V8.S4, V19.S4
+	VZIP1 V11.S4, V10.S4, V20.S4
+	VZIP2 V11.S4, V10.S4, V21.S4
+	VZIP1 V20.D2, V18.D2, V8.D2
+	VZIP2 V20.D2, V18.D2, V9.D2
+	VZIP1 V21.D2, V19.D2, V10.D2
+	VZIP2 V21.D2, V19.D2, V11.D2
+	VZIP1 V13.S4, V12.S4, V18.S4
+	VZIP2 V13.S4, V12.S4, V19.S4
+	VZIP1 V15.S4, V14.S4, V20.S4
+	VZIP2 V15.S4, V14.S4, V21.S4
+	VZIP1 V20.D2, V18.D2, V12.D2
+	VZIP2 V20.D2, V18.D2, V13.D2
+	VZIP1 V21.D2, V19.D2, V14.D2
+	VZIP2 V21.D2, V19.D2, V15.D2
+	MOVD R12, R20
+	MOVD R13, R21
+	FLDPQ 0(R20), (F18, F19)
+	FMOVD 0(R21), F20
+	ADD R2, R20
+	ADD R3, R21
+	VMOVI $0, V21.B16
+	WORD $0x4f92e115 // sdot v21.4s, v8.16b, v18.4b[0]
+	WORD $0x4fb2e135 // sdot v21.4s, v9.16b, v18.4b[1]
+	WORD $0x4f92e955 // sdot v21.4s, v10.16b, v18.4b[2]
+	WORD $0x4fb2e975 // sdot v21.4s, v11.16b, v18.4b[3]
+	WORD $0x4f93e195 // sdot v21.4s, v12.16b, v19.4b[0]
+	WORD $0x4fb3e1b5 // sdot v21.4s, v13.16b, v19.4b[1]
+	WORD $0x4f93e9d5 // sdot v21.4s, v14.16b, v19.4b[2]
+	WORD $0x4fb3e9f5 // sdot v21.4s, v15.16b, v19.4b[3]
+	WORD $0x4e21dab5 // scvtf v21.4s, v21.4s
+	WORD $0x4f949216 // fmul v22.4s, v16.4s, v20.s[0]
+	VFMLA V22.S4, V21.S4, V0.S4
+	WORD $0x4e21da97 // scvtf v23.4s, v20.4s
+	WORD $0x4f949236 // fmul v22.4s, v17.4s, v20.s[0]
+	WORD $0x4fb712c0 // fmla v0.4s, v22.4s, v23.s[1]
+	FLDPQ 0(R20), (F18, F19)
+	FMOVD 0(R21), F20
+	ADD R2, R20
+	ADD R3, R21
+	VMOVI $0, V21.B16
+	WORD $0x4f92e115 // sdot v21.4s, v8.16b, v18.4b[0]
+	WORD $0x4fb2e135 // sdot v21.4s, v9.16b, v18.4b[1]
+	WORD $0x4f92e955 // sdot v21.4s, v10.16b, v18.4b[2]
+	WORD $0x4fb2e975 // sdot v21.4s, v11.16b, v18.4b[3]
+	WORD $0x4f93e195 // sdot v21.4s, v12.16b, v19.4b[0]
+	WORD $0x4fb3e1b5 // sdot v21.4s, v13.16b, v19.4b[1]
+	WORD $0x4f93e9d5 // sdot v21.4s, v14.16b, v19.4b[2]
+	WORD $0x4fb3e9f5 // sdot v21.4s, v15.16b, v19.4b[3]
+	WORD $0x4e21dab5 // scvtf v21.4s, v21.4s
+	WORD $0x4f949216 // fmul v22.4s, v16.4s, v20.s[0]
+	VFMLA V22.S4, V21.S4, V1.S4
+	WORD $0x4e21da97 // scvtf v23.4s, v20.4s
+	WORD $0x4f949236 // fmul v22.4s, v17.4s, v20.s[0]
+	WORD $0x4fb712c1 // fmla v1.4s, v22.4s, v23.s[1]
+	FLDPQ 0(R20), (F18, F19)
+	FMOVD 0(R21), F20
+	ADD R2, R20
+	ADD R3, R21
+	VMOVI $0, V21.B16
+	WORD $0x4f92e115 // sdot v21.4s, v8.16b, v18.4b[0]
+	WORD $0x4fb2e135 // sdot v21.4s, v9.16b, v18.4b[1]
+	WORD $0x4f92e955 // sdot v21.4s, v10.16b, v18.4b[2]
+	WORD $0x4fb2e975 // sdot v21.4s, v11.16b, v18.4b[3]
+	WORD $0x4f93e195 // sdot v21.4s, v12.16b, v19.4b[0]
+	WORD $0x4fb3e1b5 // sdot v21.4s, v13.16b, v19.4b[1]
+	WORD $0x4f93e9d5 // sdot v21.4s, v14.16b, v19.4b[2]
+	WORD $0x4fb3e9f5 // sdot v21.4s, v15.16b, v19.4b[3]
+	WORD $0x4e21dab5 // scvtf v21.4s, v21.4s
+	WORD $0x4f949216 // fmul v22.4s, v16.4s, v20.s[0]
+	VFMLA V22.S4, V21.S4, V2.S4
+	WORD $0x4e21da97 // scvtf v23.4s, v20.4s
+	WORD $0x4f949236 // fmul v22.4s, v17.4s, v20.s[0]
+	WORD $0x4fb712c2 // fmla v2.4s, v22.4s, v23.s[1]
+	FLDPQ 0(R20), (F18, F19)
+	FMOVD 0(R21), F20
+	ADD R2, R20
+	ADD R3, R21
+	VMOVI $0, V21.B16
+	WORD $0x4f92e115 // sdot v21.4s, v8.16b, v18.4b[0]
+	WORD $0x4fb2e135 // sdot v21.4s, v9.16b, v18.4b[1]
+	WORD $0x4f92e955 // sdot v21.4s, v10.16b, v18.4b[2]
+	WORD $0x4fb2e975 // sdot v21.4s, v11.16b, v18.4b[3]
+	WORD $0x4f93e195 // sdot v21.4s, v12.16b, v19.4b[0]
+	WORD $0x4fb3e1b5 // sdot v21.4s, v13.16b, v19.4b[1]
+	WORD $0x4f93e9d5 // sdot v21.4s, v14.16b, v19.4b[2]
+	WORD $0x4fb3e9f5 // sdot v21.4s, v15.16b, v19.4b[3]
+	WORD $0x4e21dab5 // scvtf v21.4s, v21.4s
+	WORD $0x4f949216 // fmul v22.4s, v16.4s, v20.s[0]
+	VFMLA V22.S4, V21.S4, V3.S4
+	WORD $0x4e21da97 // scvtf v23.4s, v20.4s
+	WORD $0x4f949236 // fmul v22.4s, v17.4s, v20.s[0]
+	WORD $0x4fb712c3 // fmla v3.4s, v22.4s, v23.s[1]
+	FLDPQ 0(R20), (F18, F19)
+	FMOVD 0(R21), F20
+	ADD R2, R20
+	ADD R3, R21
+	VMOVI $0, V21.B16
+	WORD $0x4f92e115 // sdot v21.4s, v8.16b, v18.4b[0]
+	WORD $0x4fb2e135 // sdot v21.4s, v9.16b, v18.4b[1]
+	WORD $0x4f92e955 // sdot v21.4s, v10.16b, v18.4b[2]
+	WORD $0x4fb2e975 // sdot v21.4s, v11.16b, v18.4b[3]
+	WORD $0x4f93e195 // sdot v21.4s, v12.16b, v19.4b[0]
+	WORD $0x4fb3e1b5 // sdot v21.4s, v13.16b, v19.4b[1]
+	WORD $0x4f93e9d5 // sdot v21.4s, v14.16b, v19.4b[2]
+	WORD $0x4fb3e9f5 // sdot v21.4s, v15.16b, v19.4b[3]
+	WORD $0x4e21dab5 // scvtf v21.4s, v21.4s
+	WORD $0x4f949216 // fmul v22.4s, v16.4s, v20.s[0]
+	VFMLA V22.S4, V21.S4, V4.S4
+	WORD $0x4e21da97 // scvtf v23.4s, v20.4s
+	WORD $0x4f949236 // fmul v22.4s, v17.4s, v20.s[0]
+	WORD $0x4fb712c4 // fmla v4.4s, v22.4s, v23.s[1]
+	FLDPQ 0(R20), (F18, F19)
+	FMOVD 0(R21), F20
+	ADD R2, R20
+	ADD R3, R21
+	VMOVI $0, V21.B16
+	WORD $0x4f92e115 // sdot v21.4s, v8.16b, v18.4b[0]
+	WORD $0x4fb2e135 // sdot v21.4s, v9.16b, v18.4b[1]
+	WORD $0x4f92e955 // sdot v21.4s, v10.16b, v18.4b[2]
+	WORD $0x4fb2e975 // sdot v21.4s, v11.16b, v18.4b[3]
+	WORD $0x4f93e195 // sdot v21.4s, v12.16b, v19.4b[0]
+	WORD $0x4fb3e1b5 // sdot v21.4s, v13.16b, v19.4b[1]
+	WORD $0x4f93e9d5 // sdot v21.4s, v14.16b, v19.4b[2]
+	WORD $0x4fb3e9f5 // sdot v21.4s, v15.16b, v19.4b[3]
+	WORD $0x4e21dab5 // scvtf v21.4s, v21.4s
+	WORD $0x4f949216 // fmul v22.4s, v16.4s, v20.s[0]
+	VFMLA V22.S4, V21.S4, V5.S4
+	WORD $0x4e21da97 // scvtf v23.4s, v20.4s
+	WORD $0x4f949236 // fmul v22.4s, v17.4s, v20.s[0]
+	WORD $0x4fb712c5 // fmla v5.4s, v22.4s, v23.s[1]
+	FLDPQ 0(R20), (F18, F19)
+	FMOVD 0(R21), F20
+	ADD R2, R20
+	ADD R3, R21
+	VMOVI $0, V21.B16
+	WORD $0x4f92e115 // sdot v21.4s, v8.16b, v18.4b[0]
+	WORD $0x4fb2e135 // sdot v21.4s, v9.16b, v18.4b[1]
+	WORD $0x4f92e955 // sdot v21.4s, v10.16b, v18.4b[2]
+	WORD $0x4fb2e975 // sdot v21.4s, v11.16b, v18.4b[3]
+	WORD $0x4f93e195 // sdot v21.4s, v12.16b, v19.4b[0]
+	WORD $0x4fb3e1b5 // sdot v21.4s, v13.16b, v19.4b[1]
+	WORD $0x4f93e9d5 // sdot v21.4s, v14.16b, v19.4b[2]
+	WORD $0x4fb3e9f5 // sdot v21.4s, v15.16b, v19.4b[3]
+	WORD $0x4e21dab5 // scvtf v21.4s, v21.4s
+	WORD $0x4f949216 // fmul v22.4s, v16.4s, v20.s[0]
+	VFMLA V22.S4, V21.S4, V6.S4
+	WORD $0x4e21da97 // scvtf v23.4s, v20.4s
+	WORD $0x4f949236 // fmul v22.4s, v17.4s, v20.s[0]
+	WORD $0x4fb712c6 // fmla v6.4s, v22.4s, v23.s[1]
+	FLDPQ 0(R20), (F18, F19)
+	FMOVD 0(R21), F20
+	ADD R2, R20
+	ADD R3, R21
+	VMOVI $0, V21.B16
+	WORD $0x4f92e115 // sdot v21.4s, v8.16b, v18.4b[0]
+	WORD $0x4fb2e135 // sdot v21.4s, v9.16b, v18.4b[1]
+	WORD $0x4f92e955 // sdot v21.4s, v10.16b, v18.4b[2]
+	WORD $0x4fb2e975 // sdot v21.4s, v11.16b, v18.4b[3]
+	WORD $0x4f93e195 // sdot v21.4s, v12.16b, v19.4b[0]
+	WORD $0x4fb3e1b5 // sdot v21.4s, v13.16b, v19.4b[1]
+	WORD $0x4f93e9d5 // sdot v21.4s, v14.16b, v19.4b[2]
+	WORD $0x4fb3e9f5 // sdot v21.4s, v15.16b, v19.4b[3]
+	WORD $0x4e21dab5 // scvtf v21.4s, v21.4s
+	WORD $0x4f949216 // fmul v22.4s, v16.4s, v20.s[0]
+	VFMLA V22.S4, V21.S4, V7.S4
+	WORD $0x4e21da97 // scvtf v23.4s, v20.4s
+	WORD $0x4f949236 // fmul v22.4s, v17.4s, v20.s[0]
+	WORD $0x4fb712c7 // fmla v7.4s, v22.4s, v23.s[1]
+	ADD $32, R12
+	ADD $12, R13
+	FLDPQ.P 32(R8), (F8, F12)
+	FLDPQ.P 32(R9), (F9, F13)
+	FLDPQ.P 32(R10), (F10, F14)
+	FLDPQ.P 32(R11), (F11, F15)
+	VMOVI $15, V16.B16
+	VUSHR $4, V8.B16, V8.B16
+	VUSHR $4, V9.B16, V9.B16
+	VUSHR $4, V10.B16, V10.B16
+	VUSHR $4, V11.B16, V11.B16
+	VUSHR $4, V12.B16, V12.B16
+	VUSHR $4, V13.B16, V13.B16
+	VUSHR $4, V14.B16, V14.B16
+	VUSHR $4, V15.B16, V15.B16
+	FMOVQ 128(R15), F17
+	FMOVQ.P 16(R15), F16
+	VZIP1 V9.S4, V8.S4, V18.S4
+	VZIP2 V9.S4, V8.S4, V19.S4
+	VZIP1 V11.S4, V10.S4, V20.S4
+	VZIP2 V11.S4, V10.S4, V21.S4
+	VZIP1 V20.D2, V18.D2, V8.D2
+	VZIP2 V20.D2, V18.D2, V9.D2
+	VZIP1 V21.D2, V19.D2, V10.D2
+	VZIP2 V21.D2, V19.D2, V11.D2
+	VZIP1 V13.S4, V12.S4, V18.S4
+	VZIP2 V13.S4, V12.S4, V19.S4
+	VZIP1 V15.S4, V14.S4, V20.S4
+	VZIP2 V15.S4, V14.S4, V21.S4
+	VZIP1 V20.D2, V18.D2, V12.D2
+	VZIP2 V20.D2, V18.D2, V13.D2
+	VZIP1 V21.D2, V19.D2, V14.D2
+	VZIP2 V21.D2, V19.D2, V15.D2
+	MOVD R12, R20
+	MOVD R13, R21
+	FLDPQ 0(R20), (F18, F19)
+	FMOVD 0(R21), F20
+	ADD R2, R20
+	ADD R3, R21
+	VMOVI $0, V21.B16
+	WORD $0x4f92e115 // sdot v21.4s, v8.16b, v18.4b[0]
+	WORD $0x4fb2e135 // sdot v21.4s, v9.16b, v18.4b[1]
+	WORD $0x4f92e955 // sdot v21.4s, v10.16b, v18.4b[2]
+	WORD $0x4fb2e975 // sdot v21.4s, v11.16b, v18.4b[3]
+	WORD $0x4f93e195 // sdot v21.4s, v12.16b, v19.4b[0]
+	WORD $0x4fb3e1b5 // sdot v21.4s, v13.16b, v19.4b[1]
+	WORD $0x4f93e9d5 // sdot v21.4s, v14.16b, v19.4b[2]
+	WORD $0x4fb3e9f5 // sdot v21.4s, v15.16b, v19.4b[3]
+	WORD $0x4e21dab5 // scvtf v21.4s, v21.4s
+	WORD $0x4f949216 // fmul v22.4s, v16.4s, v20.s[0]
+	VFMLA V22.S4, V21.S4, V0.S4
+	WORD $0x4e21da97 // scvtf v23.4s, v20.4s
+	WORD $0x4f949236 // fmul v22.4s, v17.4s, v20.s[0]
+	WORD $0x4fb712c0 // fmla v0.4s, v22.4s, v23.s[1]
+	FLDPQ 0(R20), (F18, F19)
+	FMOVD 0(R21), F20
+	ADD R2, R20
+	ADD R3, R21
+	VMOVI $0, V21.B16
+	WORD $0x4f92e115 // sdot v21.4s, v8.16b, v18.4b[0]
+	WORD $0x4fb2e135 // sdot v21.4s, v9.16b, v18.4b[1]
+	WORD $0x4f92e955 // sdot v21.4s, v10.16b, v18.4b[2]
+	WORD $0x4fb2e975 // sdot v21.4s, v11.16b, v18.4b[3]
+	WORD $0x4f93e195 // sdot v21.4s, v12.16b, v19.4b[0]
+	WORD $0x4fb3e1b5 // sdot v21.4s, v13.16b, v19.4b[1]
+	WORD $0x4f93e9d5 // sdot v21.4s, v14.16b, v19.4b[2]
+	WORD $0x4fb3e9f5 // sdot v21.4s, v15.16b, v19.4b[3]
+	WORD $0x4e21dab5 // scvtf v21.4s, v21.4s
+	WORD $0x4f949216 // fmul v22.4s, v16.4s, v20.s[0]
+	VFMLA V22.S4, V21.S4, V1.S4
+	WORD $0x4e21da97 // scvtf v23.4s, v20.4s
+	WORD $0x4f949236 // fmul v22.4s, v17.4s, v20.s[0]
+	WORD $0x4fb712c1 // fmla v1.4s, v22.4s, v23.s[1]
+	FLDPQ 0(R20), (F18, F19)
+	FMOVD 0(R21), F20
+	ADD R2, R20
+	ADD R3, R21
+	VMOVI $0, V21.B16
+	WORD $0x4f92e115 // sdot v21.4s, v8.16b, v18.4b[0]
+	WORD $0x4fb2e135 // sdot v21.4s, v9.16b, v18.4b[1]
+	WORD $0x4f92e955 // sdot v21.4s, v10.16b, v18.4b[2]
+	WORD $0x4fb2e975 // sdot v21.4s, v11.16b, v18.4b[3]
+	WORD $0x4f93e195 // sdot v21.4s, v12.16b, v19.4b[0]
+	WORD $0x4fb3e1b5 // sdot v21.4s, v13.16b, v19.4b[1]
+	WORD $0x4f93e9d5 // sdot v21.4s, v14.16b, v19.4b[2]
+	WORD $0x4fb3e9f5 // sdot v21.4s, v15.16b, v19.4b[3]
+	WORD $0x4e21dab5 // scvtf v21.4s, v21.4s
+	WORD $0x4f949216 // fmul v22.4s, v16.4s, v20.s[0]
+	VFMLA V22.S4, V21.S4, V2.S4
+	WORD $0x4e21da97 // scvtf v23.4s, v20.4s
+	WORD $0x4f949236 // fmul v22.4s, v17.4s, v20.s[0]
+	WORD $0x4fb712c2 // fmla v2.4s, v22.4s, v23.s[1]
+	FLDPQ 0(R20), (F18, F19)
+	FMOVD 0(R21), F20
+	ADD R2, R20
+	ADD R3, R21
+	VMOVI $0, V21.B16
+	WORD $0x4f92e115 // sdot v21.4s, v8.16b, v18.4b[0]
+	WORD $0x4fb2e135 // sdot v21.4s, v9.16b, v18.4b[1]
+	WORD $0x4f92e955 // sdot v21.4s, v10.16b, v18.4b[2]
+	WORD $0x4fb2e975 // sdot v21.4s, v11.16b, v18.4b[3]
+	WORD $0x4f93e195 // sdot v21.4s, v12.16b, v19.4b[0]
+	WORD $0x4fb3e1b5 // sdot v21.4s, v13.16b, v19.4b[1]
+	WORD $0x4f93e9d5 // sdot v21.4s, v14.16b, v19.4b[2]
+	WORD $0x4fb3e9f5 // sdot v21.4s, v15.16b, v19.4b[3]
+	WORD $0x4e21dab5 // scvtf v21.4s, v21.4s
+	WORD $0x4f949216 // fmul v22.4s, v16.4s, v20.s[0]
+	VFMLA V22.S4, V21.S4, V3.S4
+	WORD $0x4e21da97 // scvtf v23.4s, v20.4s
+	WORD $0x4f949236 // fmul v22.4s, v17.4s, v20.s[0]
+	WORD $0x4fb712c3 // fmla v3.4s, v22.4s, v23.s[1]
+	FLDPQ 0(R20), (F18, F19)
+	FMOVD 0(R21), F20
+	ADD R2, R20
+	ADD R3, R21
+	VMOVI $0, V21.B16
+	WORD $0x4f92e115 // sdot v21.4s, v8.16b, v18.4b[0]
+	WORD $0x4fb2e135 // sdot v21.4s, v9.16b, v18.4b[1]
+	WORD $0x4f92e955 // sdot v21.4s, v10.16b, v18.4b[2]
+	WORD $0x4fb2e975 // sdot v21.4s, v11.16b, v18.4b[3]
+	WORD $0x4f93e195 // sdot v21.4s, v12.16b, v19.4b[0]
+	WORD $0x4fb3e1b5 // sdot v21.4s, v13.16b, v19.4b[1]
+	WORD $0x4f93e9d5 // sdot v21.4s, v14.16b, v19.4b[2]
+	WORD $0x4fb3e9f5 // sdot v21.4s, v15.16b, v19.4b[3]
+	WORD $0x4e21dab5 // scvtf v21.4s, v21.4s
+	WORD $0x4f949216 // fmul v22.4s, v16.4s, v20.s[0]
+	VFMLA V22.S4, V21.S4, V4.S4
+	WORD $0x4e21da97 // scvtf v23.4s, v20.4s
+	WORD $0x4f949236 // fmul v22.4s, v17.4s, v20.s[0]
+	WORD $0x4fb712c4 // fmla v4.4s, v22.4s, v23.s[1]
+	FLDPQ 0(R20), (F18, F19)
+	FMOVD 0(R21), F20
+	ADD R2, R20
+	ADD R3, R21
+	VMOVI $0, V21.B16
+	WORD $0x4f92e115 // sdot v21.4s, v8.16b, v18.4b[0]
+	WORD $0x4fb2e135 // sdot v21.4s, v9.16b, v18.4b[1]
+	WORD $0x4f92e955 // sdot v21.4s, v10.16b, v18.4b[2]
+	WORD $0x4fb2e975 // sdot v21.4s, v11.16b, v18.4b[3]
+	WORD $0x4f93e195 // sdot v21.4s, v12.16b, v19.4b[0]
+	WORD $0x4fb3e1b5 // sdot v21.4s, v13.16b, v19.4b[1]
+	WORD $0x4f93e9d5 // sdot v21.4s, v14.16b, v19.4b[2]
+	WORD $0x4fb3e9f5 // sdot v21.4s, v15.16b, v19.4b[3]
+	WORD $0x4e21dab5 // scvtf v21.4s, v21.4s
+	WORD $0x4f949216 // fmul v22.4s, v16.4s, v20.s[0]
+	VFMLA V22.S4, V21.S4, V5.S4
+	WORD $0x4e21da97 // scvtf v23.4s, v20.4s
+	WORD $0x4f949236 // fmul v22.4s, v17.4s, v20.s[0]
+	WORD $0x4fb712c5 // fmla v5.4s, v22.4s, v23.s[1]
+	FLDPQ 0(R20), (F18, F19)
+	FMOVD 0(R21), F20
+	ADD R2, R20
+	ADD R3, R21
+	VMOVI $0, V21.B16
+	WORD $0x4f92e115 // sdot v21.4s, v8.16b, v18.4b[0]
+	WORD $0x4fb2e135 // sdot v21.4s, v9.16b, v18.4b[1]
+	WORD $0x4f92e955 // sdot v21.4s, v10.16b, v18.4b[2]
+	WORD $0x4fb2e975 // sdot v21.4s, v11.16b, v18.4b[3]
+	WORD $0x4f93e195 // sdot v21.4s, v12.16b, v19.4b[0]
+	WORD $0x4fb3e1b5 // sdot v21.4s, v13.16b, v19.4b[1]
+	WORD $0x4f93e9d5 // sdot v21.4s, v14.16b, v19.4b[2]
+	WORD $0x4fb3e9f5 // sdot v21.4s, v15.16b, v19.4b[3]
+	WORD $0x4e21dab5 // scvtf v21.4s, v21.4s
+	WORD $0x4f949216 // fmul v22.4s, v16.4s, v20.s[0]
+	VFMLA V22.S4, V21.S4, V6.S4
+	WORD $0x4e21da97 // scvtf v23.4s, v20.4s
+	WORD $0x4f949236 // fmul v22.4s, v17.4s, v20.s[0]
+	WORD $0x4fb712c6 // fmla v6.4s, v22.4s, v23.s[1]
+	FLDPQ 0(R20), (F18, F19)
+	FMOVD 0(R21), F20
+	ADD R2, R20
+	ADD R3, R21
+	VMOVI $0, V21.B16
+	WORD $0x4f92e115 // sdot v21.4s, v8.16b, v18.4b[0]
+	WORD $0x4fb2e135 // sdot v21.4s, v9.16b, v18.4b[1]
+	WORD $0x4f92e955 // sdot v21.4s, v10.16b, v18.4b[2]
+	WORD $0x4fb2e975 // sdot v21.4s, v11.16b, v18.4b[3]
+	WORD $0x4f93e195 // sdot v21.4s, v12.16b, v19.4b[0]
+	WORD $0x4fb3e1b5 // sdot v21.4s, v13.16b, v19.4b[1]
+	WORD $0x4f93e9d5 // sdot v21.4s, v14.16b, v19.4b[2]
+	WORD $0x4fb3e9f5 // sdot v21.4s, v15.16b, v19.4b[3]
+	WORD $0x4e21dab5 // scvtf v21.4s, v21.4s
+	WORD $0x4f949216 // fmul v22.4s, v16.4s, v20.s[0]
+	VFMLA V22.S4, V21.S4, V7.S4
+	WORD $0x4e21da97 // scvtf v23.4s, v20.4s
+	WORD $0x4f949236 // fmul v22.4s, v17.4s, v20.s[0]
+	WORD $0x4fb712c7 // fmla v7.4s, v22.4s, v23.s[1]
+	ADD $32, R12
+	ADD $12, R13
+	SUBS $1, R19, R19
+	BGT pair8
+	SUBS $8, R14, R14
+	BGT blocks8
+	MOVD R6, R15
+	FMOVQ F0, 0(R15)
+	ADD R0<<2, R15
+	FMOVQ F1, 0(R15)
+	ADD R0<<2, R15
+	FMOVQ F2, 0(R15)
+	ADD R0<<2, R15
+	FMOVQ F3, 0(R15)
+	ADD R0<<2, R15
+	FMOVQ F4, 0(R15)
+	ADD R0<<2, R15
+	FMOVQ F5, 0(R15)
+	ADD R0<<2, R15
+	FMOVQ F6, 0(R15)
+	ADD R0<<2, R15
+	FMOVQ F7, 0(R15)
+	ADD R0<<2, R15
+	ADD $16, R6
+	ADD R1<<2, R5
+	SUBS $4, R7, R7
+	BGT rows8
+	MOVD dst+0(FP), R8
+	ADD R0<<5, R8
+	MOVD R8, dst+0(FP)
+	MOVD codes+32(FP), R8
+	ADD R2<<3, R8
+	MOVD R8, codes+32(FP)
+	MOVD meta+40(FP), R8
+	ADD R3<<3, R8
+	MOVD R8, meta+40(FP)
+	SUB $8, R4
+	B tokens8
+tokens8End:
+tokens4:
+	CMP $4, R4
+	BLT tokens4End
+	MOVD w+16(FP), R5
+	MOVD dst+0(FP), R6
+	MOVD rows+64(FP), R7
+rows4:
+	ADD $0, R5, R8
+	ADD R1, R8, R9
+	ADD R1, R9, R10
+	ADD R1, R10, R11
+	MOVD codes+32(FP), R12
+	MOVD meta+40(FP), R13
+	VMOVI $0, V0.B16
+	VMOVI $0, V1.B16
+	VMOVI $0, V2.B16
+	VMOVI $0, V3.B16
+	MOVD blocks+56(FP), R14
+blocks4:
+	FMOVQ.P 16(R8), F4
+	FMOVQ.P 16(R9), F5
+	FMOVQ.P 16(R10), F6
+	FMOVQ.P 16(R11), F7
+	VZIP1 V5.S4, V4.S4, V8.S4
+	VZIP2 V5.S4, V4.S4, V9.S4
+	VZIP1 V7.S4, V6.S4, V10.S4
+	VZIP2 V7.S4, V6.S4, V11.S4
+	VZIP1 V10.D2, V8.D2, V4.D2
+	VZIP2 V10.D2, V8.D2, V5.D2
+	VZIP1 V11.D2, V9.D2, V6.D2
+	VZIP2 V11.D2, V9.D2, V7.D2
+	VUZP1 V4.H8, V4.H8, V8.H8
+	VUZP2 V4.H8, V4.H8, V9.H8
+	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
+	WORD $0x0e217929 // fcvtl v9.4s, v9.4h
+	MOVD $0x3c000000, R15
+	VDUP R15, V10.S4
+	WORD $0x6e2add29 // fmul v9.4s, v9.4s, v10.4s
+	MOVD $0x0d0905010c080400, R15
+	VMOV R15, V14.D[0]
+	MOVD $0x0f0b07030e0a0602, R15
+	VMOV R15, V14.D[1]
+	VMOVI $0x3f, V11.B16
+	VMOVI $0x30, V12.B16
+	VMOVI $0x0f, V13.B16
+	MOVD $scratch-256(SP), R15
+	VUSHR $2, V5.B16, V16.B16
+	VAND V12.B16, V16.B16, V16.B16
+	VAND V13.B16, V7.B16, V17.B16
+	VORR V17.B16, V16.B16, V16.B16
+	VAND V11.B16, V5.B16, V15.B16
+	VTBL V14.B16, [V15.B16], V15.B16
+	WORD $0x0f08a5f2 // sxtl v18.8h, v15.8b
+	WORD $0x4f08a5f3 // sxtl2 v19.8h, v15.16b
+	WORD $0x0f10a654 // sxtl v20.4s, v18.4h
+	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
+	WORD $0x6e28de94 // fmul v20.4s, v20.4s, v8.4s
+	FMOVQ.P F20, 16(R15)
+	WORD $0x4f10a654 // sxtl2 v20.4s, v18.8h
+	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
+	WORD $0x6e28de94 // fmul v20.4s, v20.4s, v8.4s
+	FMOVQ.P F20, 16(R15)
+	WORD $0x0f10a674 // sxtl v20.4s, v19.4h
+	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
+	WORD $0x6e28de94 // fmul v20.4s, v20.4s, v8.4s
+	FMOVQ.P F20, 16(R15)
+	WORD $0x4f10a674 // sxtl2 v20.4s, v19.8h
+	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
+	WORD $0x6e28de94 // fmul v20.4s, v20.4s, v8.4s
+	FMOVQ.P F20, 16(R15)
+	VTBL V14.B16, [V16.B16], V16.B16
+	WORD $0x0f08a612 // sxtl v18.8h, v16.8b
+	WORD $0x4f08a613 // sxtl2 v19.8h, v16.16b
+	WORD $0x0f10a654 // sxtl v20.4s, v18.4h
+	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
+	WORD $0x6e28de94 // fmul v20.4s, v20.4s, v8.4s
+	FMOVQ.P F20, 16(R15)
+	WORD $0x4f10a654 // sxtl2 v20.4s, v18.8h
+	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
+	WORD $0x6e28de94 // fmul v20.4s, v20.4s, v8.4s
+	FMOVQ.P F20, 16(R15)
+	WORD $0x0f10a674 // sxtl v20.4s, v19.4h
+	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
+	WORD $0x6e28de94 // fmul v20.4s, v20.4s, v8.4s
+	FMOVQ.P F20, 16(R15)
+	WORD $0x4f10a674 // sxtl2 v20.4s, v19.8h
+	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
+	WORD $0x6e28de94 // fmul v20.4s, v20.4s, v8.4s
+	FMOVQ.P F20, 16(R15)
+	VUSHR $2, V6.B16, V16.B16
+	VAND V12.B16, V16.B16, V16.B16
+	VUSHR $4, V7.B16, V17.B16
+	VORR V17.B16, V16.B16, V16.B16
+	VAND V11.B16, V6.B16, V15.B16
+	VTBL V14.B16, [V15.B16], V15.B16
+	WORD $0x0f08a5f2 // sxtl v18.8h, v15.8b
+	WORD $0x4f08a5f3 // sxtl2 v19.8h, v15.16b
+	WORD $0x0f10a654 // sxtl v20.4s, v18.4h
+	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
+	WORD $0x6e29de94 // fmul v20.4s, v20.4s, v9.4s
+	FMOVQ.P F20, 16(R15)
+	WORD $0x4f10a654 // sxtl2 v20.4s, v18.8h
+	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
+	WORD $0x6e29de94 // fmul v20.4s, v20.4s, v9.4s
+	FMOVQ.P F20, 16(R15)
+	WORD $0x0f10a674 // sxtl v20.4s, v19.4h
+	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
+	WORD $0x6e29de94 // fmul v20.4s, v20.4s, v9.4s
+	FMOVQ.P F20, 16(R15)
+	WORD $0x4f10a674 // sxtl2 v20.4s, v19.8h
+	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
+	WORD $0x6e29de94 // fmul v20.4s, v20.4s, v9.4s
+	FMOVQ.P F20, 16(R15)
+	VTBL V14.B16, [V16.B16], V16.B16
+	WORD $0x0f08a612 // sxtl v18.8h, v16.8b
+	WORD $0x4f08a613 // sxtl2 v19.8h, v16.16b
+	WORD $0x0f10a654 // sxtl v20.4s, v18.4h
+	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
+	WORD $0x6e29de94 // fmul v20.4s, v20.4s, v9.4s
+	FMOVQ.P F20, 16(R15)
+	WORD $0x4f10a654 // sxtl2 v20.4s, v18.8h
+	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
+	WORD $0x6e29de94 // fmul v20.4s, v20.4s, v9.4s
+	FMOVQ.P F20, 16(R15)
+	WORD $0x0f10a674 // sxtl v20.4s, v19.4h
+	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
+	WORD $0x6e29de94 // fmul v20.4s, v20.4s, v9.4s
+	FMOVQ.P F20, 16(R15)
+	WORD $0x4f10a674 // sxtl2 v20.4s, v19.8h
+	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
+	WORD $0x6e29de94 // fmul v20.4s, v20.4s, v9.4s
+	FMOVQ.P F20, 16(R15)
+	MOVD $scratch-256(SP), R15
+	MOVD $4, R19
+pair4:
+	FLDPQ 0(R8), (F4, F8)
+	FLDPQ 0(R9), (F5, F9)
+	FLDPQ 0(R10), (F6, F10)
+	FLDPQ 0(R11), (F7, F11)
+	VMOVI $15, V12.B16
+	VAND V12.B16, V4.B16, V4.B16
+	VAND V12.B16, V5.B16, V5.B16
+	VAND V12.B16, V6.B16, V6.B16
+	VAND V12.B16, V7.B16, V7.B16
+	VAND V12.B16, V8.B16, V8.B16
+	VAND V12.B16, V9.B16, V9.B16
+	VAND V12.B16, V10.B16, V10.B16
+	VAND V12.B16, V11.B16, V11.B16
+	FMOVQ 128(R15), F13
+	FMOVQ.P 16(R15), F12
+	VZIP1 V5.S4, V4.S4, V14.S4
+	VZIP2 V5.S4, V4.S4, V15.S4
+	VZIP1 V7.S4, V6.S4, V16.S4
+	VZIP2 V7.S4, V6.S4, V17.S4
+	VZIP1 V16.D2, V14.D2, V4.D2
+	VZIP2 V16.D2, V14.D2, V5.D2
+	VZIP1 V17.D2, V15.D2, V6.D2
+	VZIP2 V17.D2, V15.D2, V7.D2
+	VZIP1 V9.S4, V8.S4, V14.S4
+	VZIP2 V9.S4, V8.S4, V15.S4
+	VZIP1 V11.S4, V10.S4, V16.S4
+	VZIP2 V11.S4, V10.S4, V17.S4
+	VZIP1 V16.D2, V14.D2, V8.D2
+	VZIP2 V16.D2, V14.D2, V9.D2
+	VZIP1 V17.D2, V15.D2, V10.D2
+	VZIP2 V17.D2, V15.D2, V11.D2
+	MOVD R12, R20
+	MOVD R13, R21
+	FLDPQ 0(R20), (F14, F15)
+	FMOVD 0(R21), F16
+	ADD R2, R20
+	ADD R3, R21
+	VMOVI $0, V17.B16
+	WORD $0x4f8ee091 // sdot v17.4s, v4.16b, v14.4b[0]
+	WORD $0x4faee0b1 // sdot v17.4s, v5.16b, v14.4b[1]
+	WORD $0x4f8ee8d1 // sdot v17.4s, v6.16b, v14.4b[2]
+	WORD $0x4faee8f1 // sdot v17.4s, v7.16b, v14.4b[3]
+	WORD $0x4f8fe111 // sdot v17.4s, v8.16b, v15.4b[0]
+	WORD $0x4fafe131 // sdot v17.4s, v9.16b, v15.4b[1]
+	WORD $0x4f8fe951 // sdot v17.4s, v10.16b, v15.4b[2]
+	WORD $0x4fafe971 // sdot v17.4s, v11.16b, v15.4b[3]
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x4f909192 // fmul v18.4s, v12.4s, v16.s[0]
+	VFMLA V18.S4, V17.S4, V0.S4
+	WORD $0x4e21da13 // scvtf v19.4s, v16.4s
+	WORD $0x4f9091b2 // fmul v18.4s, v13.4s, v16.s[0]
+	WORD $0x4fb31240 // fmla v0.4s, v18.4s, v19.s[1]
+	FLDPQ 0(R20), (F14, F15)
+	FMOVD 0(R21), F16
+	ADD R2, R20
+	ADD R3, R21
+	VMOVI $0, V17.B16
+	WORD $0x4f8ee091 // sdot v17.4s, v4.16b, v14.4b[0]
+	WORD $0x4faee0b1 // sdot v17.4s, v5.16b, v14.4b[1]
+	WORD $0x4f8ee8d1 // sdot v17.4s, v6.16b, v14.4b[2]
+	WORD $0x4faee8f1 // sdot v17.4s, v7.16b, v14.4b[3]
+	WORD $0x4f8fe111 // sdot v17.4s, v8.16b, v15.4b[0]
+	WORD $0x4fafe131 // sdot v17.4s, v9.16b, v15.4b[1]
+	WORD $0x4f8fe951 // sdot v17.4s, v10.16b, v15.4b[2]
+	WORD $0x4fafe971 // sdot v17.4s, v11.16b, v15.4b[3]
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x4f909192 // fmul v18.4s, v12.4s, v16.s[0]
+	VFMLA V18.S4, V17.S4, V1.S4
+	WORD $0x4e21da13 // scvtf v19.4s, v16.4s
+	WORD $0x4f9091b2 // fmul v18.4s, v13.4s, v16.s[0]
+	WORD $0x4fb31241 // fmla v1.4s, v18.4s, v19.s[1]
+	FLDPQ 0(R20), (F14, F15)
+	FMOVD 0(R21), F16
+	ADD R2, R20
+	ADD R3, R21
+	VMOVI $0, V17.B16
+	WORD $0x4f8ee091 // sdot v17.4s, v4.16b, v14.4b[0]
+	WORD $0x4faee0b1 // sdot v17.4s, v5.16b, v14.4b[1]
+	WORD $0x4f8ee8d1 // sdot v17.4s, v6.16b, v14.4b[2]
+	WORD $0x4faee8f1 // sdot v17.4s, v7.16b, v14.4b[3]
+	WORD $0x4f8fe111 // sdot v17.4s, v8.16b, v15.4b[0]
+	WORD $0x4fafe131 // sdot v17.4s, v9.16b, v15.4b[1]
+	WORD $0x4f8fe951 // sdot v17.4s, v10.16b, v15.4b[2]
+	WORD $0x4fafe971 // sdot v17.4s, v11.16b, v15.4b[3]
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x4f909192 // fmul v18.4s, v12.4s, v16.s[0]
+	VFMLA V18.S4, V17.S4, V2.S4
+	WORD $0x4e21da13 // scvtf v19.4s, v16.4s
+	WORD $0x4f9091b2 // fmul v18.4s, v13.4s, v16.s[0]
+	WORD $0x4fb31242 // fmla v2.4s, v18.4s, v19.s[1]
+	FLDPQ 0(R20), (F14, F15)
+	FMOVD 0(R21), F16
+	ADD R2, R20
+	ADD R3, R21
+	VMOVI $0, V17.B16
+	WORD $0x4f8ee091 // sdot v17.4s, v4.16b, v14.4b[0]
+	WORD $0x4faee0b1 // sdot v17.4s, v5.16b, v14.4b[1]
+	WORD $0x4f8ee8d1 // sdot v17.4s, v6.16b, v14.4b[2]
+	WORD $0x4faee8f1 // sdot v17.4s, v7.16b, v14.4b[3]
+	WORD $0x4f8fe111 // sdot v17.4s, v8.16b, v15.4b[0]
+	WORD $0x4fafe131 // sdot v17.4s, v9.16b, v15.4b[1]
+	WORD $0x4f8fe951 // sdot v17.4s, v10.16b, v15.4b[2]
+	WORD $0x4fafe971 // sdot v17.4s, v11.16b, v15.4b[3]
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x4f909192 // fmul v18.4s, v12.4s, v16.s[0]
+	VFMLA V18.S4, V17.S4, V3.S4
+	WORD $0x4e21da13 // scvtf v19.4s, v16.4s
+	WORD $0x4f9091b2 // fmul v18.4s, v13.4s, v16.s[0]
+	WORD $0x4fb31243 // fmla v3.4s, v18.4s, v19.s[1]
+	ADD $32, R12
+	ADD $12, R13
+	FLDPQ.P 32(R8), (F4, F8)
+	FLDPQ.P 32(R9), (F5, F9)
+	FLDPQ.P 32(R10), (F6, F10)
+	FLDPQ.P 32(R11), (F7, F11)
+	VMOVI $15, V12.B16
+	VUSHR $4, V4.B16, V4.B16
+	VUSHR $4, V5.B16, V5.B16
+	VUSHR $4, V6.B16, V6.B16
+	VUSHR $4, V7.B16, V7.B16
+	VUSHR $4, V8.B16, V8.B16
+	VUSHR $4, V9.B16, V9.B16
+	VUSHR $4, V10.B16, V10.B16
+	VUSHR $4, V11.B16, V11.B16
+	FMOVQ 128(R15), F13
+	FMOVQ.P 16(R15), F12
+	VZIP1 V5.S4, V4.S4, V14.S4
+	VZIP2 V5.S4, V4.S4, V15.S4
+	VZIP1 V7.S4, V6.S4, V16.S4
+	VZIP2 V7.S4, V6.S4, V17.S4
+	VZIP1 V16.D2, V14.D2, V4.D2
+	VZIP2 V16.D2, V14.D2, V5.D2
+	VZIP1 V17.D2, V15.D2, V6.D2
+	VZIP2 V17.D2, V15.D2, V7.D2
+	VZIP1 V9.S4, V8.S4, V14.S4
+	VZIP2 V9.S4, V8.S4, V15.S4
+	VZIP1 V11.S4, V10.S4, V16.S4
+	VZIP2 V11.S4, V10.S4, V17.S4
+	VZIP1 V16.D2, V14.D2, V8.D2
+	VZIP2 V16.D2, V14.D2, V9.D2
+	VZIP1 V17.D2, V15.D2, V10.D2
+	VZIP2 V17.D2, V15.D2, V11.D2
+	MOVD R12, R20
+	MOVD R13, R21
+	FLDPQ 0(R20), (F14, F15)
+	FMOVD 0(R21), F16
+	ADD R2, R20
+	ADD R3, R21
+	VMOVI $0, V17.B16
+	WORD $0x4f8ee091 // sdot v17.4s, v4.16b, v14.4b[0]
+	WORD $0x4faee0b1 // sdot v17.4s, v5.16b, v14.4b[1]
+	WORD $0x4f8ee8d1 // sdot v17.4s, v6.16b, v14.4b[2]
+	WORD $0x4faee8f1 // sdot v17.4s, v7.16b, v14.4b[3]
+	WORD $0x4f8fe111 // sdot v17.4s, v8.16b, v15.4b[0]
+	WORD $0x4fafe131 // sdot v17.4s, v9.16b, v15.4b[1]
+	WORD $0x4f8fe951 // sdot v17.4s, v10.16b, v15.4b[2]
+	WORD $0x4fafe971 // sdot v17.4s, v11.16b, v15.4b[3]
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x4f909192 // fmul v18.4s, v12.4s, v16.s[0]
+	VFMLA V18.S4, V17.S4, V0.S4
+	WORD $0x4e21da13 // scvtf v19.4s, v16.4s
+	WORD $0x4f9091b2 // fmul v18.4s, v13.4s, v16.s[0]
+	WORD $0x4fb31240 // fmla v0.4s, v18.4s, v19.s[1]
+	FLDPQ 0(R20), (F14, F15)
+	FMOVD 0(R21), F16
+	ADD R2, R20
+	ADD R3, R21
+	VMOVI $0, V17.B16
+	WORD $0x4f8ee091 // sdot v17.4s, v4.16b, v14.4b[0]
+	WORD $0x4faee0b1 // sdot v17.4s, v5.16b, v14.4b[1]
+	WORD $0x4f8ee8d1 // sdot v17.4s, v6.16b, v14.4b[2]
+	WORD $0x4faee8f1 // sdot v17.4s, v7.16b, v14.4b[3]
+	WORD $0x4f8fe111 // sdot v17.4s, v8.16b, v15.4b[0]
+	WORD $0x4fafe131 // sdot v17.4s, v9.16b, v15.4b[1]
+	WORD $0x4f8fe951 // sdot v17.4s, v10.16b, v15.4b[2]
+	WORD $0x4fafe971 // sdot v17.4s, v11.16b, v15.4b[3]
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x4f909192 // fmul v18.4s, v12.4s, v16.s[0]
+	VFMLA V18.S4, V17.S4, V1.S4
+	WORD $0x4e21da13 // scvtf v19.4s, v16.4s
+	WORD $0x4f9091b2 // fmul v18.4s, v13.4s, v16.s[0]
+	WORD $0x4fb31241 // fmla v1.4s, v18.4s, v19.s[1]
+	FLDPQ 0(R20), (F14, F15)
+	FMOVD 0(R21), F16
+	ADD R2, R20
+	ADD R3, R21
+	VMOVI $0, V17.B16
+	WORD $0x4f8ee091 // sdot v17.4s, v4.16b, v14.4b[0]
+	WORD $0x4faee0b1 // sdot v17.4s, v5.16b, v14.4b[1]
+	WORD $0x4f8ee8d1 // sdot v17.4s, v6.16b, v14.4b[2]
+	WORD $0x4faee8f1 // sdot v17.4s, v7.16b, v14.4b[3]
+	WORD $0x4f8fe111 // sdot v17.4s, v8.16b, v15.4b[0]
+	WORD $0x4fafe131 // sdot v17.4s, v9.16b, v15.4b[1]
+	WORD $0x4f8fe951 // sdot v17.4s, v10.16b, v15.4b[2]
+	WORD $0x4fafe971 // sdot v17.4s, v11.16b, v15.4b[3]
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x4f909192 // fmul v18.4s, v12.4s, v16.s[0]
+	VFMLA V18.S4, V17.S4, V2.S4
+	WORD $0x4e21da13 // scvtf v19.4s, v16.4s
+	WORD $0x4f9091b2 // fmul v18.4s, v13.4s, v16.s[0]
+	WORD $0x4fb31242 // fmla v2.4s, v18.4s, v19.s[1]
+	FLDPQ 0(R20), (F14, F15)
+	FMOVD 0(R21), F16
+	ADD R2, R20
+	ADD R3, R21
+	VMOVI $0, V17.B16
+	WORD $0x4f8ee091 // sdot v17.4s, v4.16b, v14.4b[0]
+	WORD $0x4faee0b1 // sdot v17.4s, v5.16b, v14.4b[1]
+	WORD $0x4f8ee8d1 // sdot v17.4s, v6.16b, v14.4b[2]
+	WORD $0x4faee8f1 // sdot v17.4s, v7.16b, v14.4b[3]
+	WORD $0x4f8fe111 // sdot v17.4s, v8.16b, v15.4b[0]
+	WORD $0x4fafe131 // sdot v17.4s, v9.16b, v15.4b[1]
+	WORD $0x4f8fe951 // sdot v17.4s, v10.16b, v15.4b[2]
+	WORD $0x4fafe971 // sdot v17.4s, v11.16b, v15.4b[3]
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x4f909192 // fmul v18.4s, v12.4s, v16.s[0]
+	VFMLA V18.S4, V17.S4, V3.S4
+	WORD $0x4e21da13 // scvtf v19.4s, v16.4s
+	WORD $0x4f9091b2 // fmul v18.4s, v13.4s, v16.s[0]
+	WORD $0x4fb31243 // fmla v3.4s, v18.4s, v19.s[1]
+	ADD $32, R12
+	ADD $12, R13
+	SUBS $1, R19, R19
+	BGT pair4
+	SUBS $8, R14, R14
+	BGT blocks4
+	MOVD R6, R15
+	FMOVQ F0, 0(R15)
+	ADD R0<<2, R15
+	FMOVQ F1, 0(R15)
+	ADD R0<<2, R15
+	FMOVQ F2, 0(R15)
+	ADD R0<<2, R15
+	FMOVQ F3, 0(R15)
+	ADD R0<<2, R15
+	ADD $16, R6
+	ADD R1<<2, R5
+	SUBS $4, R7, R7
+	BGT rows4
+	MOVD dst+0(FP), R8
+	ADD R0<<4, R8
+	MOVD R8, dst+0(FP)
+	MOVD codes+32(FP), R8
+	ADD R2<<2, R8
+	MOVD R8, codes+32(FP)
+	MOVD meta+40(FP), R8
+	ADD R3<<2, R8
+	MOVD R8, meta+40(FP)
+	SUB $4, R4
+	B tokens4
+tokens4End:
+tokens2:
+	CMP $2, R4
+	BLT tokens2End
+	MOVD w+16(FP), R5
+	MOVD dst+0(FP), R6
+	MOVD rows+64(FP), R7
+rows2:
+	ADD $0, R5, R8
+	ADD R1, R8, R9
+	ADD R1, R9, R10
+	ADD R1, R10, R11
+	MOVD codes+32(FP), R12
+	MOVD meta+40(FP), R13
+	VMOVI $0, V0.B16
+	VMOVI $0, V1.B16
+	MOVD blocks+56(FP), R14
+blocks2:
+	FMOVQ.P 16(R8), F2
+	FMOVQ.P 16(R9), F3
+	FMOVQ.P 16(R10), F4
+	FMOVQ.P 16(R11), F5
+	VZIP1 V3.S4, V2.S4, V6.S4
+	VZIP2 V3.S4, V2.S4, V7.S4
+	VZIP1 V5.S4, V4.S4, V8.S4
+	VZIP2 V5.S4, V4.S4, V9.S4
+	VZIP1 V8.D2, V6.D2, V2.D2
+	VZIP2 V8.D2, V6.D2, V3.D2
+	VZIP1 V9.D2, V7.D2, V4.D2
+	VZIP2 V9.D2, V7.D2, V5.D2
+	VUZP1 V2.H8, V2.H8, V6.H8
+	VUZP2 V2.H8, V2.H8, V7.H8
+	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
+	WORD $0x0e2178e7 // fcvtl v7.4s, v7.4h
+	MOVD $0x3c000000, R15
+	VDUP R15, V8.S4
+	WORD $0x6e28dce7 // fmul v7.4s, v7.4s, v8.4s
+	MOVD $0x0d0905010c080400, R15
+	VMOV R15, V12.D[0]
+	MOVD $0x0f0b07030e0a0602, R15
+	VMOV R15, V12.D[1]
+	VMOVI $0x3f, V9.B16
+	VMOVI $0x30, V10.B16
+	VMOVI $0x0f, V11.B16
+	MOVD $scratch-256(SP), R15
+	VUSHR $2, V3.B16, V14.B16
+	VAND V10.B16, V14.B16, V14.B16
+	VAND V11.B16, V5.B16, V15.B16
+	VORR V15.B16, V14.B16, V14.B16
+	VAND V9.B16, V3.B16, V13.B16
+	VTBL V12.B16, [V13.B16], V13.B16
+	WORD $0x0f08a5b0 // sxtl v16.8h, v13.8b
+	WORD $0x4f08a5b1 // sxtl2 v17.8h, v13.16b
+	WORD $0x0f10a612 // sxtl v18.4s, v16.4h
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x6e26de52 // fmul v18.4s, v18.4s, v6.4s
+	FMOVQ.P F18, 16(R15)
+	WORD $0x4f10a612 // sxtl2 v18.4s, v16.8h
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x6e26de52 // fmul v18.4s, v18.4s, v6.4s
+	FMOVQ.P F18, 16(R15)
+	WORD $0x0f10a632 // sxtl v18.4s, v17.4h
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x6e26de52 // fmul v18.4s, v18.4s, v6.4s
+	FMOVQ.P F18, 16(R15)
+	WORD $0x4f10a632 // sxtl2 v18.4s, v17.8h
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x6e26de52 // fmul v18.4s, v18.4s, v6.4s
+	FMOVQ.P F18, 16(R15)
+	VTBL V12.B16, [V14.B16], V14.B16
+	WORD $0x0f08a5d0 // sxtl v16.8h, v14.8b
+	WORD $0x4f08a5d1 // sxtl2 v17.8h, v14.16b
+	WORD $0x0f10a612 // sxtl v18.4s, v16.4h
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x6e26de52 // fmul v18.4s, v18.4s, v6.4s
+	FMOVQ.P F18, 16(R15)
+	WORD $0x4f10a612 // sxtl2 v18.4s, v16.8h
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x6e26de52 // fmul v18.4s, v18.4s, v6.4s
+	FMOVQ.P F18, 16(R15)
+	WORD $0x0f10a632 // sxtl v18.4s, v17.4h
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x6e26de52 // fmul v18.4s, v18.4s, v6.4s
+	FMOVQ.P F18, 16(R15)
+	WORD $0x4f10a632 // sxtl2 v18.4s, v17.8h
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x6e26de52 // fmul v18.4s, v18.4s, v6.4s
+	FMOVQ.P F18, 16(R15)
+	VUSHR $2, V4.B16, V14.B16
+	VAND V10.B16, V14.B16, V14.B16
+	VUSHR $4, V5.B16, V15.B16
+	VORR V15.B16, V14.B16, V14.B16
+	VAND V9.B16, V4.B16, V13.B16
+	VTBL V12.B16, [V13.B16], V13.B16
+	WORD $0x0f08a5b0 // sxtl v16.8h, v13.8b
+	WORD $0x4f08a5b1 // sxtl2 v17.8h, v13.16b
+	WORD $0x0f10a612 // sxtl v18.4s, v16.4h
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x6e27de52 // fmul v18.4s, v18.4s, v7.4s
+	FMOVQ.P F18, 16(R15)
+	WORD $0x4f10a612 // sxtl2 v18.4s, v16.8h
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x6e27de52 // fmul v18.4s, v18.4s, v7.4s
+	FMOVQ.P F18, 16(R15)
+	WORD $0x0f10a632 // sxtl v18.4s, v17.4h
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x6e27de52 // fmul v18.4s, v18.4s, v7.4s
+	FMOVQ.P F18, 16(R15)
+	WORD $0x4f10a632 // sxtl2 v18.4s, v17.8h
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x6e27de52 // fmul v18.4s, v18.4s, v7.4s
+	FMOVQ.P F18, 16(R15)
+	VTBL V12.B16, [V14.B16], V14.B16
+	WORD $0x0f08a5d0 // sxtl v16.8h, v14.8b
+	WORD $0x4f08a5d1 // sxtl2 v17.8h, v14.16b
+	WORD $0x0f10a612 // sxtl v18.4s, v16.4h
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x6e27de52 // fmul v18.4s, v18.4s, v7.4s
+	FMOVQ.P F18, 16(R15)
+	WORD $0x4f10a612 // sxtl2 v18.4s, v16.8h
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x6e27de52 // fmul v18.4s, v18.4s, v7.4s
+	FMOVQ.P F18, 16(R15)
+	WORD $0x0f10a632 // sxtl v18.4s, v17.4h
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x6e27de52 // fmul v18.4s, v18.4s, v7.4s
+	FMOVQ.P F18, 16(R15)
+	WORD $0x4f10a632 // sxtl2 v18.4s, v17.8h
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x6e27de52 // fmul v18.4s, v18.4s, v7.4s
+	FMOVQ.P F18, 16(R15)
+	MOVD $scratch-256(SP), R15
+	MOVD $4, R19
+pair2:
+	FLDPQ 0(R8), (F2, F6)
+	FLDPQ 0(R9), (F3, F7)
+	FLDPQ 0(R10), (F4, F8)
+	FLDPQ 0(R11), (F5, F9)
+	VMOVI $15, V10.B16
+	VAND V10.B16, V2.B16, V2.B16
+	VAND V10.B16, V3.B16, V3.B16
+	VAND V10.B16, V4.B16, V4.B16
+	VAND V10.B16, V5.B16, V5.B16
+	VAND V10.B16, V6.B16, V6.B16
+	VAND V10.B16, V7.B16, V7.B16
+	VAND V10.B16, V8.B16, V8.B16
+	VAND V10.B16, V9.B16, V9.B16
+	FMOVQ 128(R15), F11
+	FMOVQ.P 16(R15), F10
+	MOVD R12, R20
+	MOVD R13, R21
+	FLDPQ 0(R20), (F12, F13)
+	FMOVD 0(R21), F14
+	ADD R2, R20
+	ADD R3, R21
+	VMOVI $0, V15.B16
+	WORD $0x4e8c944f // sdot v15.4s, v2.16b, v12.16b
+	WORD $0x4e8d94cf // sdot v15.4s, v6.16b, v13.16b
+	VMOVI $0, V16.B16
+	WORD $0x4e8c9470 // sdot v16.4s, v3.16b, v12.16b
+	WORD $0x4e8d94f0 // sdot v16.4s, v7.16b, v13.16b
+	VMOVI $0, V17.B16
+	WORD $0x4e8c9491 // sdot v17.4s, v4.16b, v12.16b
+	WORD $0x4e8d9511 // sdot v17.4s, v8.16b, v13.16b
+	VMOVI $0, V18.B16
+	WORD $0x4e8c94b2 // sdot v18.4s, v5.16b, v12.16b
+	WORD $0x4e8d9532 // sdot v18.4s, v9.16b, v13.16b
+	VADDP V16.S4, V15.S4, V15.S4
+	VADDP V18.S4, V17.S4, V17.S4
+	VADDP V17.S4, V15.S4, V15.S4
+	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
+	WORD $0x4f8e9150 // fmul v16.4s, v10.4s, v14.s[0]
+	VFMLA V16.S4, V15.S4, V0.S4
+	WORD $0x4e21d9d1 // scvtf v17.4s, v14.4s
+	WORD $0x4f8e9170 // fmul v16.4s, v11.4s, v14.s[0]
+	WORD $0x4fb11200 // fmla v0.4s, v16.4s, v17.s[1]
+	FLDPQ 0(R20), (F12, F13)
+	FMOVD 0(R21), F14
+	ADD R2, R20
+	ADD R3, R21
+	VMOVI $0, V15.B16
+	WORD $0x4e8c944f // sdot v15.4s, v2.16b, v12.16b
+	WORD $0x4e8d94cf // sdot v15.4s, v6.16b, v13.16b
+	VMOVI $0, V16.B16
+	WORD $0x4e8c9470 // sdot v16.4s, v3.16b, v12.16b
+	WORD $0x4e8d94f0 // sdot v16.4s, v7.16b, v13.16b
+	VMOVI $0, V17.B16
+	WORD $0x4e8c9491 // sdot v17.4s, v4.16b, v12.16b
+	WORD $0x4e8d9511 // sdot v17.4s, v8.16b, v13.16b
+	VMOVI $0, V18.B16
+	WORD $0x4e8c94b2 // sdot v18.4s, v5.16b, v12.16b
+	WORD $0x4e8d9532 // sdot v18.4s, v9.16b, v13.16b
+	VADDP V16.S4, V15.S4, V15.S4
+	VADDP V18.S4, V17.S4, V17.S4
+	VADDP V17.S4, V15.S4, V15.S4
+	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
+	WORD $0x4f8e9150 // fmul v16.4s, v10.4s, v14.s[0]
+	VFMLA V16.S4, V15.S4, V1.S4
+	WORD $0x4e21d9d1 // scvtf v17.4s, v14.4s
+	WORD $0x4f8e9170 // fmul v16.4s, v11.4s, v14.s[0]
+	WORD $0x4fb11201 // fmla v1.4s, v16.4s, v17.s[1]
+	ADD $32, R12
+	ADD $12, R13
+	FLDPQ.P 32(R8), (F2, F6)
+	FLDPQ.P 32(R9), (F3, F7)
+	FLDPQ.P 32(R10), (F4, F8)
+	FLDPQ.P 32(R11), (F5, F9)
+	VMOVI $15, V10.B16
+	VUSHR $4, V2.B16, V2.B16
+	VUSHR $4, V3.B16, V3.B16
+	VUSHR $4, V4.B16, V4.B16
+	VUSHR $4, V5.B16, V5.B16
+	VUSHR $4, V6.B16, V6.B16
+	VUSHR $4, V7.B16, V7.B16
+	VUSHR $4, V8.B16, V8.B16
+	VUSHR $4, V9.B16, V9.B16
+	FMOVQ 128(R15), F11
+	FMOVQ.P 16(R15), F10
+	MOVD R12, R20
+	MOVD R13, R21
+	FLDPQ 0(R20), (F12, F13)
+	FMOVD 0(R21), F14
+	ADD R2, R20
+	ADD R3, R21
+	VMOVI $0, V15.B16
+	WORD $0x4e8c944f // sdot v15.4s, v2.16b, v12.16b
+	WORD $0x4e8d94cf // sdot v15.4s, v6.16b, v13.16b
+	VMOVI $0, V16.B16
+	WORD $0x4e8c9470 // sdot v16.4s, v3.16b, v12.16b
+	WORD $0x4e8d94f0 // sdot v16.4s, v7.16b, v13.16b
+	VMOVI $0, V17.B16
+	WORD $0x4e8c9491 // sdot v17.4s, v4.16b, v12.16b
+	WORD $0x4e8d9511 // sdot v17.4s, v8.16b, v13.16b
+	VMOVI $0, V18.B16
+	WORD $0x4e8c94b2 // sdot v18.4s, v5.16b, v12.16b
+	WORD $0x4e8d9532 // sdot v18.4s, v9.16b, v13.16b
+	VADDP V16.S4, V15.S4, V15.S4
+	VADDP V18.S4, V17.S4, V17.S4
+	VADDP V17.S4, V15.S4, V15.S4
+	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
+	WORD $0x4f8e9150 // fmul v16.4s, v10.4s, v14.s[0]
+	VFMLA V16.S4, V15.S4, V0.S4
+	WORD $0x4e21d9d1 // scvtf v17.4s, v14.4s
+	WORD $0x4f8e9170 // fmul v16.4s, v11.4s, v14.s[0]
+	WORD $0x4fb11200 // fmla v0.4s, v16.4s, v17.s[1]
+	FLDPQ 0(R20), (F12, F13)
+	FMOVD 0(R21), F14
+	ADD R2, R20
+	ADD R3, R21
+	VMOVI $0, V15.B16
+	WORD $0x4e8c944f // sdot v15.4s, v2.16b, v12.16b
+	WORD $0x4e8d94cf // sdot v15.4s, v6.16b, v13.16b
+	VMOVI $0, V16.B16
+	WORD $0x4e8c9470 // sdot v16.4s, v3.16b, v12.16b
+	WORD $0x4e8d94f0 // sdot v16.4s, v7.16b, v13.16b
+	VMOVI $0, V17.B16
+	WORD $0x4e8c9491 // sdot v17.4s, v4.16b, v12.16b
+	WORD $0x4e8d9511 // sdot v17.4s, v8.16b, v13.16b
+	VMOVI $0, V18.B16
+	WORD $0x4e8c94b2 // sdot v18.4s, v5.16b, v12.16b
+	WORD $0x4e8d9532 // sdot v18.4s, v9.16b, v13.16b
+	VADDP V16.S4, V15.S4, V15.S4
+	VADDP V18.S4, V17.S4, V17.S4
+	VADDP V17.S4, V15.S4, V15.S4
+	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
+	WORD $0x4f8e9150 // fmul v16.4s, v10.4s, v14.s[0]
+	VFMLA V16.S4, V15.S4, V1.S4
+	WORD $0x4e21d9d1 // scvtf v17.4s, v14.4s
+	WORD $0x4f8e9170 // fmul v16.4s, v11.4s, v14.s[0]
+	WORD $0x4fb11201 // fmla v1.4s, v16.4s, v17.s[1]
+	ADD $32, R12
+	ADD $12, R13
+	SUBS $1, R19, R19
+	BGT pair2
+	SUBS $8, R14, R14
+	BGT blocks2
+	MOVD R6, R15
+	FMOVQ F0, 0(R15)
+	ADD R0<<2, R15
+	FMOVQ F1, 0(R15)
+	ADD R0<<2, R15
+	ADD $16, R6
+	ADD R1<<2, R5
+	SUBS $4, R7, R7
+	BGT rows2
+	MOVD dst+0(FP), R8
+	ADD R0<<3, R8
+	MOVD R8, dst+0(FP)
+	MOVD codes+32(FP), R8
+	ADD R2<<1, R8
+	MOVD R8, codes+32(FP)
+	MOVD meta+40(FP), R8
+	ADD R3<<1, R8
+	MOVD R8, meta+40(FP)
+	SUB $2, R4
+	B tokens2
+tokens2End:
+tokens1:
+	CMP $1, R4
+	BLT tokens1End
+	MOVD w+16(FP), R5
+	MOVD dst+0(FP), R6
+	MOVD rows+64(FP), R7
+rows1:
+	ADD $0, R5, R8
+	ADD R1, R8, R9
+	ADD R1, R9, R10
+	ADD R1, R10, R11
+	MOVD codes+32(FP), R12
+	MOVD meta+40(FP), R13
+	VMOVI $0, V0.B16
+	MOVD blocks+56(FP), R14
+blocks1:
+	FMOVQ.P 16(R8), F1
+	FMOVQ.P 16(R9), F2
+	FMOVQ.P 16(R10), F3
+	FMOVQ.P 16(R11), F4
+	VZIP1 V2.S4, V1.S4, V5.S4
+	VZIP2 V2.S4, V1.S4, V6.S4
+	VZIP1 V4.S4, V3.S4, V7.S4
+	VZIP2 V4.S4, V3.S4, V8.S4
+	VZIP1 V7.D2, V5.D2, V1.D2
+	VZIP2 V7.D2, V5.D2, V2.D2
+	VZIP1 V8.D2, V6.D2, V3.D2
+	VZIP2 V8.D2, V6.D2, V4.D2
+	VUZP1 V1.H8, V1.H8, V5.H8
+	VUZP2 V1.H8, V1.H8, V6.H8
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
+	MOVD $0x3c000000, R15
+	VDUP R15, V7.S4
+	WORD $0x6e27dcc6 // fmul v6.4s, v6.4s, v7.4s
+	MOVD $0x0d0905010c080400, R15
+	VMOV R15, V11.D[0]
+	MOVD $0x0f0b07030e0a0602, R15
+	VMOV R15, V11.D[1]
+	VMOVI $0x3f, V8.B16
+	VMOVI $0x30, V9.B16
+	VMOVI $0x0f, V10.B16
+	MOVD $scratch-256(SP), R15
+	VUSHR $2, V2.B16, V13.B16
+	VAND V9.B16, V13.B16, V13.B16
+	VAND V10.B16, V4.B16, V14.B16
+	VORR V14.B16, V13.B16, V13.B16
+	VAND V8.B16, V2.B16, V12.B16
+	VTBL V11.B16, [V12.B16], V12.B16
+	WORD $0x0f08a58f // sxtl v15.8h, v12.8b
+	WORD $0x4f08a590 // sxtl2 v16.8h, v12.16b
+	WORD $0x0f10a5f1 // sxtl v17.4s, v15.4h
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x6e25de31 // fmul v17.4s, v17.4s, v5.4s
+	FMOVQ.P F17, 16(R15)
+	WORD $0x4f10a5f1 // sxtl2 v17.4s, v15.8h
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x6e25de31 // fmul v17.4s, v17.4s, v5.4s
+	FMOVQ.P F17, 16(R15)
+	WORD $0x0f10a611 // sxtl v17.4s, v16.4h
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x6e25de31 // fmul v17.4s, v17.4s, v5.4s
+	FMOVQ.P F17, 16(R15)
+	WORD $0x4f10a611 // sxtl2 v17.4s, v16.8h
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x6e25de31 // fmul v17.4s, v17.4s, v5.4s
+	FMOVQ.P F17, 16(R15)
+	VTBL V11.B16, [V13.B16], V13.B16
+	WORD $0x0f08a5af // sxtl v15.8h, v13.8b
+	WORD $0x4f08a5b0 // sxtl2 v16.8h, v13.16b
+	WORD $0x0f10a5f1 // sxtl v17.4s, v15.4h
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x6e25de31 // fmul v17.4s, v17.4s, v5.4s
+	FMOVQ.P F17, 16(R15)
+	WORD $0x4f10a5f1 // sxtl2 v17.4s, v15.8h
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x6e25de31 // fmul v17.4s, v17.4s, v5.4s
+	FMOVQ.P F17, 16(R15)
+	WORD $0x0f10a611 // sxtl v17.4s, v16.4h
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x6e25de31 // fmul v17.4s, v17.4s, v5.4s
+	FMOVQ.P F17, 16(R15)
+	WORD $0x4f10a611 // sxtl2 v17.4s, v16.8h
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x6e25de31 // fmul v17.4s, v17.4s, v5.4s
+	FMOVQ.P F17, 16(R15)
+	VUSHR $2, V3.B16, V13.B16
+	VAND V9.B16, V13.B16, V13.B16
+	VUSHR $4, V4.B16, V14.B16
+	VORR V14.B16, V13.B16, V13.B16
+	VAND V8.B16, V3.B16, V12.B16
+	VTBL V11.B16, [V12.B16], V12.B16
+	WORD $0x0f08a58f // sxtl v15.8h, v12.8b
+	WORD $0x4f08a590 // sxtl2 v16.8h, v12.16b
+	WORD $0x0f10a5f1 // sxtl v17.4s, v15.4h
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x6e26de31 // fmul v17.4s, v17.4s, v6.4s
+	FMOVQ.P F17, 16(R15)
+	WORD $0x4f10a5f1 // sxtl2 v17.4s, v15.8h
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x6e26de31 // fmul v17.4s, v17.4s, v6.4s
+	FMOVQ.P F17, 16(R15)
+	WORD $0x0f10a611 // sxtl v17.4s, v16.4h
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x6e26de31 // fmul v17.4s, v17.4s, v6.4s
+	FMOVQ.P F17, 16(R15)
+	WORD $0x4f10a611 // sxtl2 v17.4s, v16.8h
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x6e26de31 // fmul v17.4s, v17.4s, v6.4s
+	FMOVQ.P F17, 16(R15)
+	VTBL V11.B16, [V13.B16], V13.B16
+	WORD $0x0f08a5af // sxtl v15.8h, v13.8b
+	WORD $0x4f08a5b0 // sxtl2 v16.8h, v13.16b
+	WORD $0x0f10a5f1 // sxtl v17.4s, v15.4h
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x6e26de31 // fmul v17.4s, v17.4s, v6.4s
+	FMOVQ.P F17, 16(R15)
+	WORD $0x4f10a5f1 // sxtl2 v17.4s, v15.8h
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x6e26de31 // fmul v17.4s, v17.4s, v6.4s
+	FMOVQ.P F17, 16(R15)
+	WORD $0x0f10a611 // sxtl v17.4s, v16.4h
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x6e26de31 // fmul v17.4s, v17.4s, v6.4s
+	FMOVQ.P F17, 16(R15)
+	WORD $0x4f10a611 // sxtl2 v17.4s, v16.8h
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x6e26de31 // fmul v17.4s, v17.4s, v6.4s
+	FMOVQ.P F17, 16(R15)
+	MOVD $scratch-256(SP), R15
+	MOVD $4, R19
+pair1:
+	FLDPQ 0(R8), (F1, F5)
+	FLDPQ 0(R9), (F2, F6)
+	FLDPQ 0(R10), (F3, F7)
+	FLDPQ 0(R11), (F4, F8)
+	VMOVI $15, V9.B16
+	VAND V9.B16, V1.B16, V1.B16
+	VAND V9.B16, V2.B16, V2.B16
+	VAND V9.B16, V3.B16, V3.B16
+	VAND V9.B16, V4.B16, V4.B16
+	VAND V9.B16, V5.B16, V5.B16
+	VAND V9.B16, V6.B16, V6.B16
+	VAND V9.B16, V7.B16, V7.B16
+	VAND V9.B16, V8.B16, V8.B16
+	FMOVQ 128(R15), F10
+	FMOVQ.P 16(R15), F9
+	MOVD R12, R20
+	MOVD R13, R21
+	FLDPQ 0(R20), (F11, F12)
+	FMOVD 0(R21), F13
+	ADD R2, R20
+	ADD R3, R21
+	VMOVI $0, V14.B16
+	WORD $0x4e8b942e // sdot v14.4s, v1.16b, v11.16b
+	WORD $0x4e8c94ae // sdot v14.4s, v5.16b, v12.16b
+	VMOVI $0, V15.B16
+	WORD $0x4e8b944f // sdot v15.4s, v2.16b, v11.16b
+	WORD $0x4e8c94cf // sdot v15.4s, v6.16b, v12.16b
+	VMOVI $0, V16.B16
+	WORD $0x4e8b9470 // sdot v16.4s, v3.16b, v11.16b
+	WORD $0x4e8c94f0 // sdot v16.4s, v7.16b, v12.16b
+	VMOVI $0, V17.B16
+	WORD $0x4e8b9491 // sdot v17.4s, v4.16b, v11.16b
+	WORD $0x4e8c9511 // sdot v17.4s, v8.16b, v12.16b
+	VADDP V15.S4, V14.S4, V14.S4
+	VADDP V17.S4, V16.S4, V16.S4
+	VADDP V16.S4, V14.S4, V14.S4
+	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
+	WORD $0x4f8d912f // fmul v15.4s, v9.4s, v13.s[0]
+	VFMLA V15.S4, V14.S4, V0.S4
+	WORD $0x4e21d9b0 // scvtf v16.4s, v13.4s
+	WORD $0x4f8d914f // fmul v15.4s, v10.4s, v13.s[0]
+	WORD $0x4fb011e0 // fmla v0.4s, v15.4s, v16.s[1]
+	ADD $32, R12
+	ADD $12, R13
+	FLDPQ.P 32(R8), (F1, F5)
+	FLDPQ.P 32(R9), (F2, F6)
+	FLDPQ.P 32(R10), (F3, F7)
+	FLDPQ.P 32(R11), (F4, F8)
+	VMOVI $15, V9.B16
+	VUSHR $4, V1.B16, V1.B16
+	VUSHR $4, V2.B16, V2.B16
+	VUSHR $4, V3.B16, V3.B16
+	VUSHR $4, V4.B16, V4.B16
+	VUSHR $4, V5.B16, V5.B16
+	VUSHR $4, V6.B16, V6.B16
+	VUSHR $4, V7.B16, V7.B16
+	VUSHR $4, V8.B16, V8.B16
+	FMOVQ 128(R15), F10
+	FMOVQ.P 16(R15), F9
+	MOVD R12, R20
+	MOVD R13, R21
+	FLDPQ 0(R20), (F11, F12)
+	FMOVD 0(R21), F13
+	ADD R2, R20
+	ADD R3, R21
+	VMOVI $0, V14.B16
+	WORD $0x4e8b942e // sdot v14.4s, v1.16b, v11.16b
+	WORD $0x4e8c94ae // sdot v14.4s, v5.16b, v12.16b
+	VMOVI $0, V15.B16
+	WORD $0x4e8b944f // sdot v15.4s, v2.16b, v11.16b
+	WORD $0x4e8c94cf // sdot v15.4s, v6.16b, v12.16b
+	VMOVI $0, V16.B16
+	WORD $0x4e8b9470 // sdot v16.4s, v3.16b, v11.16b
+	WORD $0x4e8c94f0 // sdot v16.4s, v7.16b, v12.16b
+	VMOVI $0, V17.B16
+	WORD $0x4e8b9491 // sdot v17.4s, v4.16b, v11.16b
+	WORD $0x4e8c9511 // sdot v17.4s, v8.16b, v12.16b
+	VADDP V15.S4, V14.S4, V14.S4
+	VADDP V17.S4, V16.S4, V16.S4
+	VADDP V16.S4, V14.S4, V14.S4
+	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
+	WORD $0x4f8d912f // fmul v15.4s, v9.4s, v13.s[0]
+	VFMLA V15.S4, V14.S4, V0.S4
+	WORD $0x4e21d9b0 // scvtf v16.4s, v13.4s
+	WORD $0x4f8d914f // fmul v15.4s, v10.4s, v13.s[0]
+	WORD $0x4fb011e0 // fmla v0.4s, v15.4s, v16.s[1]
+	ADD $32, R12
+	ADD $12, R13
+	SUBS $1, R19, R19
+	BGT pair1
+	SUBS $8, R14, R14
+	BGT blocks1
+	MOVD R6, R15
+	FMOVQ F0, 0(R15)
+	ADD R0<<2, R15
+	ADD $16, R6
+	ADD R1<<2, R5
+	SUBS $4, R7, R7
+	BGT rows1
+	MOVD dst+0(FP), R8
+	ADD R0<<2, R8
+	MOVD R8, dst+0(FP)
+	MOVD codes+32(FP), R8
+	ADD R2, R8
+	MOVD R8, codes+32(FP)
+	MOVD meta+40(FP), R8
+	ADD R3, R8
+	MOVD R8, meta+40(FP)
+	SUB $1, R4
+	B tokens1
+tokens1End:
+	RET
+
+// func mulQ6_KDotProd(dst *float32, ld int, w *byte, stride int, codes *int8, meta *byte, n int, blocks int, rows int)
+TEXT ·mulQ6_KDotProd(SB), NOSPLIT, $256-72
+	MOVD ld+8(FP), R0
+	MOVD stride+24(FP), R1
+	MOVD blocks+56(FP), R4
+	LSL $5, R4, R2
+	ADD R4<<1, R4, R3
+	LSL $2, R3
+	MOVD n+48(FP), R4
+tokens8:
+	CMP $8, R4
+	BLT tokens8End
+	MOVD w+16(FP), R5
+	MOVD dst+0(FP), R6
+	MOVD rows+64(FP), R7
+rows8:
+	ADD $0, R5, R8
+	ADD R1, R8, R9
+	ADD R1, R9, R10
+	ADD R1, R10, R11
+	MOVD codes+32(FP), R12
+	MOVD meta+40(FP), R13
+	VMOVI $0, V0.B16
+	VMOVI $0, V1.B16
+	VMOVI $0, V2.B16
+	VMOVI $0, V3.B16
+	VMOVI $0, V4.B16
+	VMOVI $0, V5.B16
+	VMOVI $0, V6.B16
+	VMOVI $0, V7.B16
+	MOVD blocks+56(FP), R14
+blocks8:
+	VMOVI $0, V8.B16
+	MOVD $0x0d0905010c080400, R15
+	VMOV R15, V13.D[0]
+	MOVD $0x0f0b07030e0a0602, R15
+	VMOV R15, V13.D[1]
+	FMOVQ 192(R8), F9
+	ADD $208, R8, R15
+	VLD1 (R15), V8.H[0]
+	FMOVQ 192(R9), F10
+	ADD $208, R9, R15
+	VLD1 (R15), V8.H[1]
+	FMOVQ 192(R10), F11
+	ADD $208, R10, R15
+	VLD1 (R15), V8.H[2]
+	FMOVQ 192(R11), F12
+	ADD $208, R11, R15
+	VLD1 (R15), V8.H[3]
+	VZIP1 V10.S4, V9.S4, V14.S4
+	VZIP2 V10.S4, V9.S4, V15.S4
+	VZIP1 V12.S4, V11.S4, V16.S4
+	VZIP2 V12.S4, V11.S4, V17.S4
+	VZIP1 V16.D2, V14.D2, V9.D2
+	VZIP2 V16.D2, V14.D2, V10.D2
+	VZIP1 V17.D2, V15.D2, V11.D2
+	VZIP2 V17.D2, V15.D2, V12.D2
+	MOVD $scratch-256(SP), R19
+	VTBL V13.B16, [V9.B16], V9.B16
+	WORD $0x0f08a52e // sxtl v14.8h, v9.8b
+	WORD $0x4f08a52f // sxtl2 v15.8h, v9.16b
+	WORD $0x0f10a5d0 // sxtl v16.4s, v14.4h
+	FMOVQ.P F16, 16(R19)
+	WORD $0x4f10a5d0 // sxtl2 v16.4s, v14.8h
+	FMOVQ.P F16, 16(R19)
+	WORD $0x0f10a5f0 // sxtl v16.4s, v15.4h
+	FMOVQ.P F16, 16(R19)
+	WORD $0x4f10a5f0 // sxtl2 v16.4s, v15.8h
+	FMOVQ.P F16, 16(R19)
+	VTBL V13.B16, [V10.B16], V10.B16
+	WORD $0x0f08a54e // sxtl v14.8h, v10.8b
+	WORD $0x4f08a54f // sxtl2 v15.8h, v10.16b
+	WORD $0x0f10a5d0 // sxtl v16.4s, v14.4h
+	FMOVQ.P F16, 16(R19)
+	WORD $0x4f10a5d0 // sxtl2 v16.4s, v14.8h
+	FMOVQ.P F16, 16(R19)
+	WORD $0x0f10a5f0 // sxtl v16.4s, v15.4h
+	FMOVQ.P F16, 16(R19)
+	WORD $0x4f10a5f0 // sxtl2 v16.4s, v15.8h
+	FMOVQ.P F16, 16(R19)
+	VTBL V13.B16, [V11.B16], V11.B16
+	WORD $0x0f08a56e // sxtl v14.8h, v11.8b
+	WORD $0x4f08a56f // sxtl2 v15.8h, v11.16b
+	WORD $0x0f10a5d0 // sxtl v16.4s, v14.4h
+	FMOVQ.P F16, 16(R19)
+	WORD $0x4f10a5d0 // sxtl2 v16.4s, v14.8h
+	FMOVQ.P F16, 16(R19)
+	WORD $0x0f10a5f0 // sxtl v16.4s, v15.4h
+	FMOVQ.P F16, 16(R19)
+	WORD $0x4f10a5f0 // sxtl2 v16.4s, v15.8h
+	FMOVQ.P F16, 16(R19)
+	VTBL V13.B16, [V12.B16], V12.B16
+	WORD $0x0f08a58e // sxtl v14.8h, v12.8b
+	WORD $0x4f08a58f // sxtl2 v15.8h, v12.16b
+	WORD $0x0f10a5d0 // sxtl v16.4s, v14.4h
+	FMOVQ.P F16, 16(R19)
+	WORD $0x4f10a5d0 // sxtl2 v16.4s, v14.8h
+	FMOVQ.P F16, 16(R19)
+	WORD $0x0f10a5f0 // sxtl v16.4s, v15.4h
+	FMOVQ.P F16, 16(R19)
+	WORD $0x4f10a5f0 // sxtl2 v16.4s, v15.8h
+	FMOVQ.P F16, 16(R19)
+	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
+	MOVD $scratch-256(SP), R15
+	MOVD $128, R19
+	MOVD $2, R20
+half8:
+	VMOVI $15, V19.B16
+	VMOVI $0x30, V20.B16
+	VMOVI $32, V21.B16
+	ADD R19, R8, R21
+	FLDPQ 0(R21), (F17, F18)
+	FLDPQ 0(R8), (F9, F13)
+	VAND V19.B16, V9.B16, V9.B16
+	VSHL $4, V17.B16, V17.B16
+	VAND V20.B16, V17.B16, V17.B16
+	VORR V17.B16, V9.B16, V9.B16
+	VSUB V21.B16, V9.B16, V9.B16
+	VAND V19.B16, V13.B16, V13.B16
+	VSHL $4, V18.B16, V18.B16
+	VAND V20.B16, V18.B16, V18.B16
+	VORR V18.B16, V13.B16, V13.B16
+	VSUB V21.B16, V13.B16, V13.B16
+	ADD R19, R9, R21
+	FLDPQ 0(R21), (F17, F18)
+	FLDPQ 0(R9), (F10, F14)
+	VAND V19.B16, V10.B16, V10.B16
+	VSHL $4, V17.B16, V17.B16
+	VAND V20.B16, V17.B16, V17.B16
+	VORR V17.B16, V10.B16, V10.B16
+	VSUB V21.B16, V10.B16, V10.B16
+	VAND V19.B16, V14.B16, V14.B16
+	VSHL $4, V18.B16, V18.B16
+	VAND V20.B16, V18.B16, V18.B16
+	VORR V18.B16, V14.B16, V14.B16
+	VSUB V21.B16, V14.B16, V14.B16
+	ADD R19, R10, R21
+	FLDPQ 0(R21), (F17, F18)
+	FLDPQ 0(R10), (F11, F15)
+	VAND V19.B16, V11.B16, V11.B16
+	VSHL $4, V17.B16, V17.B16
+	VAND V20.B16, V17.B16, V17.B16
+	VORR V17.B16, V11.B16, V11.B16
+	VSUB V21.B16, V11.B16, V11.B16
+	VAND V19.B16, V15.B16, V15.B16
+	VSHL $4, V18.B16, V18.B16
+	VAND V20.B16, V18.B16, V18.B16
+	VORR V18.B16, V15.B16, V15.B16
+	VSUB V21.B16, V15.B16, V15.B16
+	ADD R19, R11, R21
+	FLDPQ 0(R21), (F17, F18)
+	FLDPQ 0(R11), (F12, F16)
+	VAND V19.B16, V12.B16, V12.B16
+	VSHL $4, V17.B16, V17.B16
+	VAND V20.B16, V17.B16, V17.B16
+	VORR V17.B16, V12.B16, V12.B16
+	VSUB V21.B16, V12.B16, V12.B16
+	VAND V19.B16, V16.B16, V16.B16
+	VSHL $4, V18.B16, V18.B16
+	VAND V20.B16, V18.B16, V18.B16
+	VORR V18.B16, V16.B16, V16.B16
+	VSUB V21.B16, V16.B16, V16.B16
+	FLDPQ.P 32(R15), (F17, F18)
+	VZIP1 V10.S4, V9.S4, V19.S4
+	VZIP2 V10.S4, V9.S4, V20.S4
+	VZIP1 V12.S4, V11.S4, V21.S4
+	VZIP2 V12.S4, V11.S4, V22.S4
+	VZIP1 V21.D2, V19.D2, V9.D2
+	VZIP2 V21.D2, V19.D2, V10.D2
+	VZIP1 V22.D2, V20.D2, V11.D2
+	VZIP2 V22.D2, V20.D2, V12.D2
+	VZIP1 V14.S4, V13.S4, V19.S4
+	VZIP2 V14.S4, V13.S4, V20.S4
+	VZIP1 V16.S4, V15.S4, V21.S4
+	VZIP2 V16.S4, V15.S4, V22.S4
+	VZIP1 V21.D2, V19.D2, V13.D2
+	VZIP2 V21.D2, V19.D2, V14.D2
+	VZIP1 V22.D2, V20.D2, V15.D2
+	VZIP2 V22.D2, V20.D2, V16.D2
+	MOVD R12, R21
+	MOVD R13, R22
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V22.B16
+	WORD $0x4f93e136 // sdot v22.4s, v9.16b, v19.4b[0]
+	WORD $0x4fb3e156 // sdot v22.4s, v10.16b, v19.4b[1]
+	WORD $0x4f93e976 // sdot v22.4s, v11.16b, v19.4b[2]
+	WORD $0x4fb3e996 // sdot v22.4s, v12.16b, v19.4b[3]
+	VMOVI $0, V23.B16
+	WORD $0x4f94e1b7 // sdot v23.4s, v13.16b, v20.4b[0]
+	WORD $0x4fb4e1d7 // sdot v23.4s, v14.16b, v20.4b[1]
+	WORD $0x4f94e9f7 // sdot v23.4s, v15.16b, v20.4b[2]
+	WORD $0x4fb4ea17 // sdot v23.4s, v16.16b, v20.4b[3]
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V0.S4
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V22.B16
+	WORD $0x4f93e136 // sdot v22.4s, v9.16b, v19.4b[0]
+	WORD $0x4fb3e156 // sdot v22.4s, v10.16b, v19.4b[1]
+	WORD $0x4f93e976 // sdot v22.4s, v11.16b, v19.4b[2]
+	WORD $0x4fb3e996 // sdot v22.4s, v12.16b, v19.4b[3]
+	VMOVI $0, V23.B16
+	WORD $0x4f94e1b7 // sdot v23.4s, v13.16b, v20.4b[0]
+	WORD $0x4fb4e1d7 // sdot v23.4s, v14.16b, v20.4b[1]
+	WORD $0x4f94e9f7 // sdot v23.4s, v15.16b, v20.4b[2]
+	WORD $0x4fb4ea17 // sdot v23.4s, v16.16b, v20.4b[3]
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V1.S4
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V22.B16
+	WORD $0x4f93e136 // sdot v22.4s, v9.16b, v19.4b[0]
+	WORD $0x4fb3e156 // sdot v22.4s, v10.16b, v19.4b[1]
+	WORD $0x4f93e976 // sdot v22.4s, v11.16b, v19.4b[2]
+	WORD $0x4fb3e996 // sdot v22.4s, v12.16b, v19.4b[3]
+	VMOVI $0, V23.B16
+	WORD $0x4f94e1b7 // sdot v23.4s, v13.16b, v20.4b[0]
+	WORD $0x4fb4e1d7 // sdot v23.4s, v14.16b, v20.4b[1]
+	WORD $0x4f94e9f7 // sdot v23.4s, v15.16b, v20.4b[2]
+	WORD $0x4fb4ea17 // sdot v23.4s, v16.16b, v20.4b[3]
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V2.S4
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V22.B16
+	WORD $0x4f93e136 // sdot v22.4s, v9.16b, v19.4b[0]
+	WORD $0x4fb3e156 // sdot v22.4s, v10.16b, v19.4b[1]
+	WORD $0x4f93e976 // sdot v22.4s, v11.16b, v19.4b[2]
+	WORD $0x4fb3e996 // sdot v22.4s, v12.16b, v19.4b[3]
+	VMOVI $0, V23.B16
+	WORD $0x4f94e1b7 // sdot v23.4s, v13.16b, v20.4b[0]
+	WORD $0x4fb4e1d7 // sdot v23.4s, v14.16b, v20.4b[1]
+	WORD $0x4f94e9f7 // sdot v23.4s, v15.16b, v20.4b[2]
+	WORD $0x4fb4ea17 // sdot v23.4s, v16.16b, v20.4b[3]
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V3.S4
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V22.B16
+	WORD $0x4f93e136 // sdot v22.4s, v9.16b, v19.4b[0]
+	WORD $0x4fb3e156 // sdot v22.4s, v10.16b, v19.4b[1]
+	WORD $0x4f93e976 // sdot v22.4s, v11.16b, v19.4b[2]
+	WORD $0x4fb3e996 // sdot v22.4s, v12.16b, v19.4b[3]
+	VMOVI $0, V23.B16
+	WORD $0x4f94e1b7 // sdot v23.4s, v13.16b, v20.4b[0]
+	WORD $0x4fb4e1d7 // sdot v23.4s, v14.16b, v20.4b[1]
+	WORD $0x4f94e9f7 // sdot v23.4s, v15.16b, v20.4b[2]
+	WORD $0x4fb4ea17 // sdot v23.4s, v16.16b, v20.4b[3]
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V4.S4
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V22.B16
+	WORD $0x4f93e136 // sdot v22.4s, v9.16b, v19.4b[0]
+	WORD $0x4fb3e156 // sdot v22.4s, v10.16b, v19.4b[1]
+	WORD $0x4f93e976 // sdot v22.4s, v11.16b, v19.4b[2]
+	WORD $0x4fb3e996 // sdot v22.4s, v12.16b, v19.4b[3]
+	VMOVI $0, V23.B16
+	WORD $0x4f94e1b7 // sdot v23.4s, v13.16b, v20.4b[0]
+	WORD $0x4fb4e1d7 // sdot v23.4s, v14.16b, v20.4b[1]
+	WORD $0x4f94e9f7 // sdot v23.4s, v15.16b, v20.4b[2]
+	WORD $0x4fb4ea17 // sdot v23.4s, v16.16b, v20.4b[3]
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V5.S4
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V22.B16
+	WORD $0x4f93e136 // sdot v22.4s, v9.16b, v19.4b[0]
+	WORD $0x4fb3e156 // sdot v22.4s, v10.16b, v19.4b[1]
+	WORD $0x4f93e976 // sdot v22.4s, v11.16b, v19.4b[2]
+	WORD $0x4fb3e996 // sdot v22.4s, v12.16b, v19.4b[3]
+	VMOVI $0, V23.B16
+	WORD $0x4f94e1b7 // sdot v23.4s, v13.16b, v20.4b[0]
+	WORD $0x4fb4e1d7 // sdot v23.4s, v14.16b, v20.4b[1]
+	WORD $0x4f94e9f7 // sdot v23.4s, v15.16b, v20.4b[2]
+	WORD $0x4fb4ea17 // sdot v23.4s, v16.16b, v20.4b[3]
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V6.S4
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V22.B16
+	WORD $0x4f93e136 // sdot v22.4s, v9.16b, v19.4b[0]
+	WORD $0x4fb3e156 // sdot v22.4s, v10.16b, v19.4b[1]
+	WORD $0x4f93e976 // sdot v22.4s, v11.16b, v19.4b[2]
+	WORD $0x4fb3e996 // sdot v22.4s, v12.16b, v19.4b[3]
+	VMOVI $0, V23.B16
+	WORD $0x4f94e1b7 // sdot v23.4s, v13.16b, v20.4b[0]
+	WORD $0x4fb4e1d7 // sdot v23.4s, v14.16b, v20.4b[1]
+	WORD $0x4f94e9f7 // sdot v23.4s, v15.16b, v20.4b[2]
+	WORD $0x4fb4ea17 // sdot v23.4s, v16.16b, v20.4b[3]
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V7.S4
+	ADD $32, R12
+	ADD $12, R13
+	VMOVI $15, V19.B16
+	VMOVI $0x30, V20.B16
+	VMOVI $32, V21.B16
+	ADD R19, R8, R21
+	FLDPQ 0(R21), (F17, F18)
+	FLDPQ 32(R8), (F9, F13)
+	VAND V19.B16, V9.B16, V9.B16
+	VSHL $2, V17.B16, V17.B16
+	VAND V20.B16, V17.B16, V17.B16
+	VORR V17.B16, V9.B16, V9.B16
+	VSUB V21.B16, V9.B16, V9.B16
+	VAND V19.B16, V13.B16, V13.B16
+	VSHL $2, V18.B16, V18.B16
+	VAND V20.B16, V18.B16, V18.B16
+	VORR V18.B16, V13.B16, V13.B16
+	VSUB V21.B16, V13.B16, V13.B16
+	ADD R19, R9, R21
+	FLDPQ 0(R21), (F17, F18)
+	FLDPQ 32(R9), (F10, F14)
+	VAND V19.B16, V10.B16, V10.B16
+	VSHL $2, V17.B16, V17.B16
+	VAND V20.B16, V17.B16, V17.B16
+	VORR V17.B16, V10.B16, V10.B16
+	VSUB V21.B16, V10.B16, V10.B16
+	VAND V19.B16, V14.B16, V14.B16
+	VSHL $2, V18.B16, V18.B16
+	VAND V20.B16, V18.B16, V18.B16
+	VORR V18.B16, V14.B16, V14.B16
+	VSUB V21.B16, V14.B16, V14.B16
+	ADD R19, R10, R21
+	FLDPQ 0(R21), (F17, F18)
+	FLDPQ 32(R10), (F11, F15)
+	VAND V19.B16, V11.B16, V11.B16
+	VSHL $2, V17.B16, V17.B16
+	VAND V20.B16, V17.B16, V17.B16
+	VORR V17.B16, V11.B16, V11.B16
+	VSUB V21.B16, V11.B16, V11.B16
+	VAND V19.B16, V15.B16, V15.B16
+	VSHL $2, V18.B16, V18.B16
+	VAND V20.B16, V18.B16, V18.B16
+	VORR V18.B16, V15.B16, V15.B16
+	VSUB V21.B16, V15.B16, V15.B16
+	ADD R19, R11, R21
+	FLDPQ 0(R21), (F17, F18)
+	FLDPQ 32(R11), (F12, F16)
+	VAND V19.B16, V12.B16, V12.B16
+	VSHL $2, V17.B16, V17.B16
+	VAND V20.B16, V17.B16, V17.B16
+	VORR V17.B16, V12.B16, V12.B16
+	VSUB V21.B16, V12.B16, V12.B16
+	VAND V19.B16, V16.B16, V16.B16
+	VSHL $2, V18.B16, V18.B16
+	VAND V20.B16, V18.B16, V18.B16
+	VORR V18.B16, V16.B16, V16.B16
+	VSUB V21.B16, V16.B16, V16.B16
+	FLDPQ.P 32(R15), (F17, F18)
+	VZIP1 V10.S4, V9.S4, V19.S4
+	VZIP2 V10.S4, V9.S4, V20.S4
+	VZIP1 V12.S4, V11.S4, V21.S4
+	VZIP2 V12.S4, V11.S4, V22.S4
+	VZIP1 V21.D2, V19.D2, V9.D2
+	VZIP2 V21.D2, V19.D2, V10.D2
+	VZIP1 V22.D2, V20.D2, V11.D2
+	VZIP2 V22.D2, V20.D2, V12.D2
+	VZIP1 V14.S4, V13.S4, V19.S4
+	VZIP2 V14.S4, V13.S4, V20.S4
+	VZIP1 V16.S4, V15.S4, V21.S4
+	VZIP2 V16.S4, V15.S4, V22.S4
+	VZIP1 V21.D2, V19.D2, V13.D2
+	VZIP2 V21.D2, V19.D2, V14.D2
+	VZIP1 V22.D2, V20.D2, V15.D2
+	VZIP2 V22.D2, V20.D2, V16.D2
+	MOVD R12, R21
+	MOVD R13, R22
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V22.B16
+	WORD $0x4f93e136 // sdot v22.4s, v9.16b, v19.4b[0]
+	WORD $0x4fb3e156 // sdot v22.4s, v10.16b, v19.4b[1]
+	WORD $0x4f93e976 // sdot v22.4s, v11.16b, v19.4b[2]
+	WORD $0x4fb3e996 // sdot v22.4s, v12.16b, v19.4b[3]
+	VMOVI $0, V23.B16
+	WORD $0x4f94e1b7 // sdot v23.4s, v13.16b, v20.4b[0]
+	WORD $0x4fb4e1d7 // sdot v23.4s, v14.16b, v20.4b[1]
+	WORD $0x4f94e9f7 // sdot v23.4s, v15.16b, v20.4b[2]
+	WORD $0x4fb4ea17 // sdot v23.4s, v16.16b, v20.4b[3]
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V0.S4
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V22.B16
+	WORD $0x4f93e136 // sdot v22.4s, v9.16b, v19.4b[0]
+	WORD $0x4fb3e156 // sdot v22.4s, v10.16b, v19.4b[1]
+	WORD $0x4f93e976 // sdot v22.4s, v11.16b, v19.4b[2]
+	WORD $0x4fb3e996 // sdot v22.4s, v12.16b, v19.4b[3]
+	VMOVI $0, V23.B16
+	WORD $0x4f94e1b7 // sdot v23.4s, v13.16b, v20.4b[0]
+	WORD $0x4fb4e1d7 // sdot v23.4s, v14.16b, v20.4b[1]
+	WORD $0x4f94e9f7 // sdot v23.4s, v15.16b, v20.4b[2]
+	WORD $0x4fb4ea17 // sdot v23.4s, v16.16b, v20.4b[3]
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V1.S4
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V22.B16
+	WORD $0x4f93e136 // sdot v22.4s, v9.16b, v19.4b[0]
+	WORD $0x4fb3e156 // sdot v22.4s, v10.16b, v19.4b[1]
+	WORD $0x4f93e976 // sdot v22.4s, v11.16b, v19.4b[2]
+	WORD $0x4fb3e996 // sdot v22.4s, v12.16b, v19.4b[3]
+	VMOVI $0, V23.B16
+	WORD $0x4f94e1b7 // sdot v23.4s, v13.16b, v20.4b[0]
+	WORD $0x4fb4e1d7 // sdot v23.4s, v14.16b, v20.4b[1]
+	WORD $0x4f94e9f7 // sdot v23.4s, v15.16b, v20.4b[2]
+	WORD $0x4fb4ea17 // sdot v23.4s, v16.16b, v20.4b[3]
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V2.S4
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V22.B16
+	WORD $0x4f93e136 // sdot v22.4s, v9.16b, v19.4b[0]
+	WORD $0x4fb3e156 // sdot v22.4s, v10.16b, v19.4b[1]
+	WORD $0x4f93e976 // sdot v22.4s, v11.16b, v19.4b[2]
+	WORD $0x4fb3e996 // sdot v22.4s, v12.16b, v19.4b[3]
+	VMOVI $0, V23.B16
+	WORD $0x4f94e1b7 // sdot v23.4s, v13.16b, v20.4b[0]
+	WORD $0x4fb4e1d7 // sdot v23.4s, v14.16b, v20.4b[1]
+	WORD $0x4f94e9f7 // sdot v23.4s, v15.16b, v20.4b[2]
+	WORD $0x4fb4ea17 // sdot v23.4s, v16.16b, v20.4b[3]
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V3.S4
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V22.B16
+	WORD $0x4f93e136 // sdot v22.4s, v9.16b, v19.4b[0]
+	WORD $0x4fb3e156 // sdot v22.4s, v10.16b, v19.4b[1]
+	WORD $0x4f93e976 // sdot v22.4s, v11.16b, v19.4b[2]
+	WORD $0x4fb3e996 // sdot v22.4s, v12.16b, v19.4b[3]
+	VMOVI $0, V23.B16
+	WORD $0x4f94e1b7 // sdot v23.4s, v13.16b, v20.4b[0]
+	WORD $0x4fb4e1d7 // sdot v23.4s, v14.16b, v20.4b[1]
+	WORD $0x4f94e9f7 // sdot v23.4s, v15.16b, v20.4b[2]
+	WORD $0x4fb4ea17 // sdot v23.4s, v16.16b, v20.4b[3]
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V4.S4
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V22.B16
+	WORD $0x4f93e136 // sdot v22.4s, v9.16b, v19.4b[0]
+	WORD $0x4fb3e156 // sdot v22.4s, v10.16b, v19.4b[1]
+	WORD $0x4f93e976 // sdot v22.4s, v11.16b, v19.4b[2]
+	WORD $0x4fb3e996 // sdot v22.4s, v12.16b, v19.4b[3]
+	VMOVI $0, V23.B16
+	WORD $0x4f94e1b7 // sdot v23.4s, v13.16b, v20.4b[0]
+	WORD $0x4fb4e1d7 // sdot v23.4s, v14.16b, v20.4b[1]
+	WORD $0x4f94e9f7 // sdot v23.4s, v15.16b, v20.4b[2]
+	WORD $0x4fb4ea17 // sdot v23.4s, v16.16b, v20.4b[3]
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V5.S4
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V22.B16
+	WORD $0x4f93e136 // sdot v22.4s, v9.16b, v19.4b[0]
+	WORD $0x4fb3e156 // sdot v22.4s, v10.16b, v19.4b[1]
+	WORD $0x4f93e976 // sdot v22.4s, v11.16b, v19.4b[2]
+	WORD $0x4fb3e996 // sdot v22.4s, v12.16b, v19.4b[3]
+	VMOVI $0, V23.B16
+	WORD $0x4f94e1b7 // sdot v23.4s, v13.16b, v20.4b[0]
+	WORD $0x4fb4e1d7 // sdot v23.4s, v14.16b, v20.4b[1]
+	WORD $0x4f94e9f7 // sdot v23.4s, v15.16b, v20.4b[2]
+	WORD $0x4fb4ea17 // sdot v23.4s, v16.16b, v20.4b[3]
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V6.S4
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V22.B16
+	WORD $0x4f93e136 // sdot v22.4s, v9.16b, v19.4b[0]
+	WORD $0x4fb3e156 // sdot v22.4s, v10.16b, v19.4b[1]
+	WORD $0x4f93e976 // sdot v22.4s, v11.16b, v19.4b[2]
+	WORD $0x4fb3e996 // sdot v22.4s, v12.16b, v19.4b[3]
+	VMOVI $0, V23.B16
+	WORD $0x4f94e1b7 // sdot v23.4s, v13.16b, v20.4b[0]
+	WORD $0x4fb4e1d7 // sdot v23.4s, v14.16b, v20.4b[1]
+	WORD $0x4f94e9f7 // sdot v23.4s, v15.16b, v20.4b[2]
+	WORD $0x4fb4ea17 // sdot v23.4s, v16.16b, v20.4b[3]
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V7.S4
+	ADD $32, R12
+	ADD $12, R13
+	VMOVI $15, V19.B16
+	VMOVI $0x30, V20.B16
+	VMOVI $32, V21.B16
+	ADD R19, R8, R21
+	FLDPQ 0(R21), (F17, F18)
+	FLDPQ 0(R8), (F9, F13)
+	VUSHR $4, V9.B16, V9.B16
+	VAND V20.B16, V17.B16, V17.B16
+	VORR V17.B16, V9.B16, V9.B16
+	VSUB V21.B16, V9.B16, V9.B16
+	VUSHR $4, V13.B16, V13.B16
+	VAND V20.B16, V18.B16, V18.B16
+	VORR V18.B16, V13.B16, V13.B16
+	VSUB V21.B16, V13.B16, V13.B16
+	ADD R19, R9, R21
+	FLDPQ 0(R21), (F17, F18)
+	FLDPQ 0(R9), (F10, F14)
+	VUSHR $4, V10.B16, V10.B16
+	VAND V20.B16, V17.B16, V17.B16
+	VORR V17.B16, V10.B16, V10.B16
+	VSUB V21.B16, V10.B16, V10.B16
+	VUSHR $4, V14.B16, V14.B16
+	VAND V20.B16, V18.B16, V18.B16
+	VORR V18.B16, V14.B16, V14.B16
+	VSUB V21.B16, V14.B16, V14.B16
+	ADD R19, R10, R21
+	FLDPQ 0(R21), (F17, F18)
+	FLDPQ 0(R10), (F11, F15)
+	VUSHR $4, V11.B16, V11.B16
+	VAND V20.B16, V17.B16, V17.B16
+	VORR V17.B16, V11.B16, V11.B16
+	VSUB V21.B16, V11.B16, V11.B16
+	VUSHR $4, V15.B16, V15.B16
+	VAND V20.B16, V18.B16, V18.B16
+	VORR V18.B16, V15.B16, V15.B16
+	VSUB V21.B16, V15.B16, V15.B16
+	ADD R19, R11, R21
+	FLDPQ 0(R21), (F17, F18)
+	FLDPQ 0(R11), (F12, F16)
+	VUSHR $4, V12.B16, V12.B16
+	VAND V20.B16, V17.B16, V17.B16
+	VORR V17.B16, V12.B16, V12.B16
+	VSUB V21.B16, V12.B16, V12.B16
+	VUSHR $4, V16.B16, V16.B16
+	VAND V20.B16, V18.B16, V18.B16
+	VORR V18.B16, V16.B16, V16.B16
+	VSUB V21.B16, V16.B16, V16.B16
+	FLDPQ.P 32(R15), (F17, F18)
+	VZIP1 V10.S4, V9.S4, V19.S4
+	VZIP2 V10.S4, V9.S4, V20.S4
+	VZIP1 V12.S4, V11.S4, V21.S4
+	VZIP2 V12.S4, V11.S4, V22.S4
+	VZIP1 V21.D2, V19.D2, V9.D2
+	VZIP2 V21.D2, V19.D2, V10.D2
+	VZIP1 V22.D2, V20.D2, V11.D2
+	VZIP2 V22.D2, V20.D2, V12.D2
+	VZIP1 V14.S4, V13.S4, V19.S4
+	VZIP2 V14.S4, V13.S4, V20.S4
+	VZIP1 V16.S4, V15.S4, V21.S4
+	VZIP2 V16.S4, V15.S4, V22.S4
+	VZIP1 V21.D2, V19.D2, V13.D2
+	VZIP2 V21.D2, V19.D2, V14.D2
+	VZIP1 V22.D2, V20.D2, V15.D2
+	VZIP2 V22.D2, V20.D2, V16.D2
+	MOVD R12, R21
+	MOVD R13, R22
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V22.B16
+	WORD $0x4f93e136 // sdot v22.4s, v9.16b, v19.4b[0]
+	WORD $0x4fb3e156 // sdot v22.4s, v10.16b, v19.4b[1]
+	WORD $0x4f93e976 // sdot v22.4s, v11.16b, v19.4b[2]
+	WORD $0x4fb3e996 // sdot v22.4s, v12.16b, v19.4b[3]
+	VMOVI $0, V23.B16
+	WORD $0x4f94e1b7 // sdot v23.4s, v13.16b, v20.4b[0]
+	WORD $0x4fb4e1d7 // sdot v23.4s, v14.16b, v20.4b[1]
+	WORD $0x4f94e9f7 // sdot v23.4s, v15.16b, v20.4b[2]
+	WORD $0x4fb4ea17 // sdot v23.4s, v16.16b, v20.4b[3]
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V0.S4
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V22.B16
+	WORD $0x4f93e136 // sdot v22.4s, v9.16b, v19.4b[0]
+	WORD $0x4fb3e156 // sdot v22.4s, v10.16b, v19.4b[1]
+	WORD $0x4f93e976 // sdot v22.4s, v11.16b, v19.4b[2]
+	WORD $0x4fb3e996 // sdot v22.4s, v12.16b, v19.4b[3]
+	VMOVI $0, V23.B16
+	WORD $0x4f94e1b7 // sdot v23.4s, v13.16b, v20.4b[0]
+	WORD $0x4fb4e1d7 // sdot v23.4s, v14.16b, v20.4b[1]
+	WORD $0x4f94e9f7 // sdot v23.4s, v15.16b, v20.4b[2]
+	WORD $0x4fb4ea17 // sdot v23.4s, v16.16b, v20.4b[3]
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V1.S4
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V22.B16
+	WORD $0x4f93e136 // sdot v22.4s, v9.16b, v19.4b[0]
+	WORD $0x4fb3e156 // sdot v22.4s, v10.16b, v19.4b[1]
+	WORD $0x4f93e976 // sdot v22.4s, v11.16b, v19.4b[2]
+	WORD $0x4fb3e996 // sdot v22.4s, v12.16b, v19.4b[3]
+	VMOVI $0, V23.B16
+	WORD $0x4f94e1b7 // sdot v23.4s, v13.16b, v20.4b[0]
+	WORD $0x4fb4e1d7 // sdot v23.4s, v14.16b, v20.4b[1]
+	WORD $0x4f94e9f7 // sdot v23.4s, v15.16b, v20.4b[2]
+	WORD $0x4fb4ea17 // sdot v23.4s, v16.16b, v20.4b[3]
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V2.S4
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V22.B16
+	WORD $0x4f93e136 // sdot v22.4s, v9.16b, v19.4b[0]
+	WORD $0x4fb3e156 // sdot v22.4s, v10.16b, v19.4b[1]
+	WORD $0x4f93e976 // sdot v22.4s, v11.16b, v19.4b[2]
+	WORD $0x4fb3e996 // sdot v22.4s, v12.16b, v19.4b[3]
+	VMOVI $0, V23.B16
+	WORD $0x4f94e1b7 // sdot v23.4s, v13.16b, v20.4b[0]
+	WORD $0x4fb4e1d7 // sdot v23.4s, v14.16b, v20.4b[1]
+	WORD $0x4f94e9f7 // sdot v23.4s, v15.16b, v20.4b[2]
+	WORD $0x4fb4ea17 // sdot v23.4s, v16.16b, v20.4b[3]
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V3.S4
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V22.B16
+	WORD $0x4f93e136 // sdot v22.4s, v9.16b, v19.4b[0]
+	WORD $0x4fb3e156 // sdot v22.4s, v10.16b, v19.4b[1]
+	WORD $0x4f93e976 // sdot v22.4s, v11.16b, v19.4b[2]
+	WORD $0x4fb3e996 // sdot v22.4s, v12.16b, v19.4b[3]
+	VMOVI $0, V23.B16
+	WORD $0x4f94e1b7 // sdot v23.4s, v13.16b, v20.4b[0]
+	WORD $0x4fb4e1d7 // sdot v23.4s, v14.16b, v20.4b[1]
+	WORD $0x4f94e9f7 // sdot v23.4s, v15.16b, v20.4b[2]
+	WORD $0x4fb4ea17 // sdot v23.4s, v16.16b, v20.4b[3]
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V4.S4
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V22.B16
+	WORD $0x4f93e136 // sdot v22.4s, v9.16b, v19.4b[0]
+	WORD $0x4fb3e156 // sdot v22.4s, v10.16b, v19.4b[1]
+	WORD $0x4f93e976 // sdot v22.4s, v11.16b, v19.4b[2]
+	WORD $0x4fb3e996 // sdot v22.4s, v12.16b, v19.4b[3]
+	VMOVI $0, V23.B16
+	WORD $0x4f94e1b7 // sdot v23.4s, v13.16b, v20.4b[0]
+	WORD $0x4fb4e1d7 // sdot v23.4s, v14.16b, v20.4b[1]
+	WORD $0x4f94e9f7 // sdot v23.4s, v15.16b, v20.4b[2]
+	WORD $0x4fb4ea17 // sdot v23.4s, v16.16b, v20.4b[3]
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V5.S4
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V22.B16
+	WORD $0x4f93e136 // sdot v22.4s, v9.16b, v19.4b[0]
+	WORD $0x4fb3e156 // sdot v22.4s, v10.16b, v19.4b[1]
+	WORD $0x4f93e976 // sdot v22.4s, v11.16b, v19.4b[2]
+	WORD $0x4fb3e996 // sdot v22.4s, v12.16b, v19.4b[3]
+	VMOVI $0, V23.B16
+	WORD $0x4f94e1b7 // sdot v23.4s, v13.16b, v20.4b[0]
+	WORD $0x4fb4e1d7 // sdot v23.4s, v14.16b, v20.4b[1]
+	WORD $0x4f94e9f7 // sdot v23.4s, v15.16b, v20.4b[2]
+	WORD $0x4fb4ea17 // sdot v23.4s, v16.16b, v20.4b[3]
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V6.S4
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V22.B16
+	WORD $0x4f93e136 // sdot v22.4s, v9.16b, v19.4b[0]
+	WORD $0x4fb3e156 // sdot v22.4s, v10.16b, v19.4b[1]
+	WORD $0x4f93e976 // sdot v22.4s, v11.16b, v19.4b[2]
+	WORD $0x4fb3e996 // sdot v22.4s, v12.16b, v19.4b[3]
+	VMOVI $0, V23.B16
+	WORD $0x4f94e1b7 // sdot v23.4s, v13.16b, v20.4b[0]
+	WORD $0x4fb4e1d7 // sdot v23.4s, v14.16b, v20.4b[1]
+	WORD $0x4f94e9f7 // sdot v23.4s, v15.16b, v20.4b[2]
+	WORD $0x4fb4ea17 // sdot v23.4s, v16.16b, v20.4b[3]
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V7.S4
+	ADD $32, R12
+	ADD $12, R13
+	VMOVI $15, V19.B16
+	VMOVI $0x30, V20.B16
+	VMOVI $32, V21.B16
+	ADD R19, R8, R21
+	FLDPQ 0(R21), (F17, F18)
+	FLDPQ 32(R8), (F9, F13)
+	VUSHR $4, V9.B16, V9.B16
+	VUSHR $2, V17.B16, V17.B16
+	VAND V20.B16, V17.B16, V17.B16
+	VORR V17.B16, V9.B16, V9.B16
+	VSUB V21.B16, V9.B16, V9.B16
+	VUSHR $4, V13.B16, V13.B16
+	VUSHR $2, V18.B16, V18.B16
+	VAND V20.B16, V18.B16, V18.B16
+	VORR V18.B16, V13.B16, V13.B16
+	VSUB V21.B16, V13.B16, V13.B16
+	ADD R19, R9, R21
+	FLDPQ 0(R21), (F17, F18)
+	FLDPQ 32(R9), (F10, F14)
+	VUSHR $4, V10.B16, V10.B16
+	VUSHR $2, V17.B16, V17.B16
+	VAND V20.B16, V17.B16, V17.B16
+	VORR V17.B16, V10.B16, V10.B16
+	VSUB V21.B16, V10.B16, V10.B16
+	VUSHR $4, V14.B16, V14.B16
+	VUSHR $2, V18.B16, V18.B16
+	VAND V20.B16, V18.B16, V18.B16
+	VORR V18.B16, V14.B16, V14.B16
+	VSUB V21.B16, V14.B16, V14.B16
+	ADD R19, R10, R21
+	FLDPQ 0(R21), (F17, F18)
+	FLDPQ 32(R10), (F11, F15)
+	VUSHR $4, V11.B16, V11.B16
+	VUSHR $2, V17.B16, V17.B16
+	VAND V20.B16, V17.B16, V17.B16
+	VORR V17.B16, V11.B16, V11.B16
+	VSUB V21.B16, V11.B16, V11.B16
+	VUSHR $4, V15.B16, V15.B16
+	VUSHR $2, V18.B16, V18.B16
+	VAND V20.B16, V18.B16, V18.B16
+	VORR V18.B16, V15.B16, V15.B16
+	VSUB V21.B16, V15.B16, V15.B16
+	ADD R19, R11, R21
+	FLDPQ 0(R21), (F17, F18)
+	FLDPQ 32(R11), (F12, F16)
+	VUSHR $4, V12.B16, V12.B16
+	VUSHR $2, V17.B16, V17.B16
+	VAND V20.B16, V17.B16, V17.B16
+	VORR V17.B16, V12.B16, V12.B16
+	VSUB V21.B16, V12.B16, V12.B16
+	VUSHR $4, V16.B16, V16.B16
+	VUSHR $2, V18.B16, V18.B16
+	VAND V20.B16, V18.B16, V18.B16
+	VORR V18.B16, V16.B16, V16.B16
+	VSUB V21.B16, V16.B16, V16.B16
+	FLDPQ.P 32(R15), (F17, F18)
+	VZIP1 V10.S4, V9.S4, V19.S4
+	VZIP2 V10.S4, V9.S4, V20.S4
+	VZIP1 V12.S4, V11.S4, V21.S4
+	VZIP2 V12.S4, V11.S4, V22.S4
+	VZIP1 V21.D2, V19.D2, V9.D2
+	VZIP2 V21.D2, V19.D2, V10.D2
+	VZIP1 V22.D2, V20.D2, V11.D2
+	VZIP2 V22.D2, V20.D2, V12.D2
+	VZIP1 V14.S4, V13.S4, V19.S4
+	VZIP2 V14.S4, V13.S4, V20.S4
+	VZIP1 V16.S4, V15.S4, V21.S4
+	VZIP2 V16.S4, V15.S4, V22.S4
+	VZIP1 V21.D2, V19.D2, V13.D2
+	VZIP2 V21.D2, V19.D2, V14.D2
+	VZIP1 V22.D2, V20.D2, V15.D2
+	VZIP2 V22.D2, V20.D2, V16.D2
+	MOVD R12, R21
+	MOVD R13, R22
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V22.B16
+	WORD $0x4f93e136 // sdot v22.4s, v9.16b, v19.4b[0]
+	WORD $0x4fb3e156 // sdot v22.4s, v10.16b, v19.4b[1]
+	WORD $0x4f93e976 // sdot v22.4s, v11.16b, v19.4b[2]
+	WORD $0x4fb3e996 // sdot v22.4s, v12.16b, v19.4b[3]
+	VMOVI $0, V23.B16
+	WORD $0x4f94e1b7 // sdot v23.4s, v13.16b, v20.4b[0]
+	WORD $0x4fb4e1d7 // sdot v23.4s, v14.16b, v20.4b[1]
+	WORD $0x4f94e9f7 // sdot v23.4s, v15.16b, v20.4b[2]
+	WORD $0x4fb4ea17 // sdot v23.4s, v16.16b, v20.4b[3]
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V0.S4
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V22.B16
+	WORD $0x4f93e136 // sdot v22.4s, v9.16b, v19.4b[0]
+	WORD $0x4fb3e156 // sdot v22.4s, v10.16b, v19.4b[1]
+	WORD $0x4f93e976 // sdot v22.4s, v11.16b, v19.4b[2]
+	WORD $0x4fb3e996 // sdot v22.4s, v12.16b, v19.4b[3]
+	VMOVI $0, V23.B16
+	WORD $0x4f94e1b7 // sdot v23.4s, v13.16b, v20.4b[0]
+	WORD $0x4fb4e1d7 // sdot v23.4s, v14.16b, v20.4b[1]
+	WORD $0x4f94e9f7 // sdot v23.4s, v15.16b, v20.4b[2]
+	WORD $0x4fb4ea17 // sdot v23.4s, v16.16b, v20.4b[3]
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V1.S4
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V22.B16
+	WORD $0x4f93e136 // sdot v22.4s, v9.16b, v19.4b[0]
+	WORD $0x4fb3e156 // sdot v22.4s, v10.16b, v19.4b[1]
+	WORD $0x4f93e976 // sdot v22.4s, v11.16b, v19.4b[2]
+	WORD $0x4fb3e996 // sdot v22.4s, v12.16b, v19.4b[3]
+	VMOVI $0, V23.B16
+	WORD $0x4f94e1b7 // sdot v23.4s, v13.16b, v20.4b[0]
+	WORD $0x4fb4e1d7 // sdot v23.4s, v14.16b, v20.4b[1]
+	WORD $0x4f94e9f7 // sdot v23.4s, v15.16b, v20.4b[2]
+	WORD $0x4fb4ea17 // sdot v23.4s, v16.16b, v20.4b[3]
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V2.S4
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V22.B16
+	WORD $0x4f93e136 // sdot v22.4s, v9.16b, v19.4b[0]
+	WORD $0x4fb3e156 // sdot v22.4s, v10.16b, v19.4b[1]
+	WORD $0x4f93e976 // sdot v22.4s, v11.16b, v19.4b[2]
+	WORD $0x4fb3e996 // sdot v22.4s, v12.16b, v19.4b[3]
+	VMOVI $0, V23.B16
+	WORD $0x4f94e1b7 // sdot v23.4s, v13.16b, v20.4b[0]
+	WORD $0x4fb4e1d7 // sdot v23.4s, v14.16b, v20.4b[1]
+	WORD $0x4f94e9f7 // sdot v23.4s, v15.16b, v20.4b[2]
+	WORD $0x4fb4ea17 // sdot v23.4s, v16.16b, v20.4b[3]
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V3.S4
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V22.B16
+	WORD $0x4f93e136 // sdot v22.4s, v9.16b, v19.4b[0]
+	WORD $0x4fb3e156 // sdot v22.4s, v10.16b, v19.4b[1]
+	WORD $0x4f93e976 // sdot v22.4s, v11.16b, v19.4b[2]
+	WORD $0x4fb3e996 // sdot v22.4s, v12.16b, v19.4b[3]
+	VMOVI $0, V23.B16
+	WORD $0x4f94e1b7 // sdot v23.4s, v13.16b, v20.4b[0]
+	WORD $0x4fb4e1d7 // sdot v23.4s, v14.16b, v20.4b[1]
+	WORD $0x4f94e9f7 // sdot v23.4s, v15.16b, v20.4b[2]
+	WORD $0x4fb4ea17 // sdot v23.4s, v16.16b, v20.4b[3]
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V4.S4
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V22.B16
+	WORD $0x4f93e136 // sdot v22.4s, v9.16b, v19.4b[0]
+	WORD $0x4fb3e156 // sdot v22.4s, v10.16b, v19.4b[1]
+	WORD $0x4f93e976 // sdot v22.4s, v11.16b, v19.4b[2]
+	WORD $0x4fb3e996 // sdot v22.4s, v12.16b, v19.4b[3]
+	VMOVI $0, V23.B16
+	WORD $0x4f94e1b7 // sdot v23.4s, v13.16b, v20.4b[0]
+	WORD $0x4fb4e1d7 // sdot v23.4s, v14.16b, v20.4b[1]
+	WORD $0x4f94e9f7 // sdot v23.4s, v15.16b, v20.4b[2]
+	WORD $0x4fb4ea17 // sdot v23.4s, v16.16b, v20.4b[3]
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V5.S4
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V22.B16
+	WORD $0x4f93e136 // sdot v22.4s, v9.16b, v19.4b[0]
+	WORD $0x4fb3e156 // sdot v22.4s, v10.16b, v19.4b[1]
+	WORD $0x4f93e976 // sdot v22.4s, v11.16b, v19.4b[2]
+	WORD $0x4fb3e996 // sdot v22.4s, v12.16b, v19.4b[3]
+	VMOVI $0, V23.B16
+	WORD $0x4f94e1b7 // sdot v23.4s, v13.16b, v20.4b[0]
+	WORD $0x4fb4e1d7 // sdot v23.4s, v14.16b, v20.4b[1]
+	WORD $0x4f94e9f7 // sdot v23.4s, v15.16b, v20.4b[2]
+	WORD $0x4fb4ea17 // sdot v23.4s, v16.16b, v20.4b[3]
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V6.S4
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V22.B16
+	WORD $0x4f93e136 // sdot v22.4s, v9.16b, v19.4b[0]
+	WORD $0x4fb3e156 // sdot v22.4s, v10.16b, v19.4b[1]
+	WORD $0x4f93e976 // sdot v22.4s, v11.16b, v19.4b[2]
+	WORD $0x4fb3e996 // sdot v22.4s, v12.16b, v19.4b[3]
+	VMOVI $0, V23.B16
+	WORD $0x4f94e1b7 // sdot v23.4s, v13.16b, v20.4b[0]
+	WORD $0x4fb4e1d7 // sdot v23.4s, v14.16b, v20.4b[1]
+	WORD $0x4f94e9f7 // sdot v23.4s, v15.16b, v20.4b[2]
+	WORD $0x4fb4ea17 // sdot v23.4s, v16.16b, v20.4b[3]
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V7.S4
+	ADD $32, R12
+	ADD $12, R13
+	ADD $64, R8
+	ADD $64, R9
+	ADD $64, R10
+	ADD $64, R11
+	SUB $32, R19
+	SUBS $1, R20, R20
+	BGT half8
+	ADD $82, R8
+	ADD $82, R9
+	ADD $82, R10
+	ADD $82, R11
+	SUBS $8, R14, R14
+	BGT blocks8
+	MOVD R6, R15
+	FMOVQ F0, 0(R15)
+	ADD R0<<2, R15
+	FMOVQ F1, 0(R15)
+	ADD R0<<2, R15
+	FMOVQ F2, 0(R15)
+	ADD R0<<2, R15
+	FMOVQ F3, 0(R15)
+	ADD R0<<2, R15
+	FMOVQ F4, 0(R15)
+	ADD R0<<2, R15
+	FMOVQ F5, 0(R15)
+	ADD R0<<2, R15
+	FMOVQ F6, 0(R15)
+	ADD R0<<2, R15
+	FMOVQ F7, 0(R15)
+	ADD R0<<2, R15
+	ADD $16, R6
+	ADD R1<<2, R5
+	SUBS $4, R7, R7
+	BGT rows8
+	MOVD dst+0(FP), R8
+	ADD R0<<5, R8
+	MOVD R8, dst+0(FP)
+	MOVD codes+32(FP), R8
+	ADD R2<<3, R8
+	MOVD R8, codes+32(FP)
+	MOVD meta+40(FP), R8
+	ADD R3<<3, R8
+	MOVD R8, meta+40(FP)
+	SUB $8, R4
+	B tokens8
+tokens8End:
+tokens4:
+	CMP $4, R4
+	BLT tokens4End
+	MOVD w+16(FP), R5
+	MOVD dst+0(FP), R6
+	MOVD rows+64(FP), R7
+rows4:
+	ADD $0, R5, R8
+	ADD R1, R8, R9
+	ADD R1, R9, R10
+	ADD R1, R10, R11
+	MOVD codes+32(FP), R12
+	MOVD meta+40(FP), R13
+	VMOVI $0, V0.B16
+	VMOVI $0, V1.B16
+	VMOVI $0, V2.B16
+	VMOVI $0, V3.B16
+	MOVD blocks+56(FP), R14
+blocks4:
+	VMOVI $0, V4.B16
+	MOVD $0x0d0905010c080400, R15
+	VMOV R15, V9.D[0]
+	MOVD $0x0f0b07030e0a0602, R15
+	VMOV R15, V9.D[1]
+	FMOVQ 192(R8), F5
+	ADD $208, R8, R15
+	VLD1 (R15), V4.H[0]
+	FMOVQ 192(R9), F6
+	ADD $208, R9, R15
+	VLD1 (R15), V4.H[1]
+	FMOVQ 192(R10), F7
+	ADD $208, R10, R15
+	VLD1 (R15), V4.H[2]
+	FMOVQ 192(R11), F8
+	ADD $208, R11, R15
+	VLD1 (R15), V4.H[3]
+	VZIP1 V6.S4, V5.S4, V10.S4
+	VZIP2 V6.S4, V5.S4, V11.S4
+	VZIP1 V8.S4, V7.S4, V12.S4
+	VZIP2 V8.S4, V7.S4, V13.S4
+	VZIP1 V12.D2, V10.D2, V5.D2
+	VZIP2 V12.D2, V10.D2, V6.D2
+	VZIP1 V13.D2, V11.D2, V7.D2
+	VZIP2 V13.D2, V11.D2, V8.D2
+	MOVD $scratch-256(SP), R19
+	VTBL V9.B16, [V5.B16], V5.B16
+	WORD $0x0f08a4aa // sxtl v10.8h, v5.8b
+	WORD $0x4f08a4ab // sxtl2 v11.8h, v5.16b
+	WORD $0x0f10a54c // sxtl v12.4s, v10.4h
+	FMOVQ.P F12, 16(R19)
+	WORD $0x4f10a54c // sxtl2 v12.4s, v10.8h
+	FMOVQ.P F12, 16(R19)
+	WORD $0x0f10a56c // sxtl v12.4s, v11.4h
+	FMOVQ.P F12, 16(R19)
+	WORD $0x4f10a56c // sxtl2 v12.4s, v11.8h
+	FMOVQ.P F12, 16(R19)
+	VTBL V9.B16, [V6.B16], V6.B16
+	WORD $0x0f08a4ca // sxtl v10.8h, v6.8b
+	WORD $0x4f08a4cb // sxtl2 v11.8h, v6.16b
+	WORD $0x0f10a54c // sxtl v12.4s, v10.4h
+	FMOVQ.P F12, 16(R19)
+	WORD $0x4f10a54c // sxtl2 v12.4s, v10.8h
+	FMOVQ.P F12, 16(R19)
+	WORD $0x0f10a56c // sxtl v12.4s, v11.4h
+	FMOVQ.P F12, 16(R19)
+	WORD $0x4f10a56c // sxtl2 v12.4s, v11.8h
+	FMOVQ.P F12, 16(R19)
+	VTBL V9.B16, [V7.B16], V7.B16
+	WORD $0x0f08a4ea // sxtl v10.8h, v7.8b
+	WORD $0x4f08a4eb // sxtl2 v11.8h, v7.16b
+	WORD $0x0f10a54c // sxtl v12.4s, v10.4h
+	FMOVQ.P F12, 16(R19)
+	WORD $0x4f10a54c // sxtl2 v12.4s, v10.8h
+	FMOVQ.P F12, 16(R19)
+	WORD $0x0f10a56c // sxtl v12.4s, v11.4h
+	FMOVQ.P F12, 16(R19)
+	WORD $0x4f10a56c // sxtl2 v12.4s, v11.8h
+	FMOVQ.P F12, 16(R19)
+	VTBL V9.B16, [V8.B16], V8.B16
+	WORD $0x0f08a50a // sxtl v10.8h, v8.8b
+	WORD $0x4f08a50b // sxtl2 v11.8h, v8.16b
+	WORD $0x0f10a54c // sxtl v12.4s, v10.4h
+	FMOVQ.P F12, 16(R19)
+	WORD $0x4f10a54c // sxtl2 v12.4s, v10.8h
+	FMOVQ.P F12, 16(R19)
+	WORD $0x0f10a56c // sxtl v12.4s, v11.4h
+	FMOVQ.P F12, 16(R19)
+	WORD $0x4f10a56c // sxtl2 v12.4s, v11.8h
+	FMOVQ.P F12, 16(R19)
+	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
+	MOVD $scratch-256(SP), R15
+	MOVD $128, R19
+	MOVD $2, R20
+half4:
+	VMOVI $15, V15.B16
+	VMOVI $0x30, V16.B16
+	VMOVI $32, V17.B16
+	ADD R19, R8, R21
+	FLDPQ 0(R21), (F13, F14)
+	FLDPQ 0(R8), (F5, F9)
+	VAND V15.B16, V5.B16, V5.B16
+	VSHL $4, V13.B16, V13.B16
+	VAND V16.B16, V13.B16, V13.B16
+	VORR V13.B16, V5.B16, V5.B16
+	VSUB V17.B16, V5.B16, V5.B16
+	VAND V15.B16, V9.B16, V9.B16
+	VSHL $4, V14.B16, V14.B16
+	VAND V16.B16, V14.B16, V14.B16
+	VORR V14.B16, V9.B16, V9.B16
+	VSUB V17.B16, V9.B16, V9.B16
+	ADD R19, R9, R21
+	FLDPQ 0(R21), (F13, F14)
+	FLDPQ 0(R9), (F6, F10)
+	VAND V15.B16, V6.B16, V6.B16
+	VSHL $4, V13.B16, V13.B16
+	VAND V16.B16, V13.B16, V13.B16
+	VORR V13.B16, V6.B16, V6.B16
+	VSUB V17.B16, V6.B16, V6.B16
+	VAND V15.B16, V10.B16, V10.B16
+	VSHL $4, V14.B16, V14.B16
+	VAND V16.B16, V14.B16, V14.B16
+	VORR V14.B16, V10.B16, V10.B16
+	VSUB V17.B16, V10.B16, V10.B16
+	ADD R19, R10, R21
+	FLDPQ 0(R21), (F13, F14)
+	FLDPQ 0(R10), (F7, F11)
+	VAND V15.B16, V7.B16, V7.B16
+	VSHL $4, V13.B16, V13.B16
+	VAND V16.B16, V13.B16, V13.B16
+	VORR V13.B16, V7.B16, V7.B16
+	VSUB V17.B16, V7.B16, V7.B16
+	VAND V15.B16, V11.B16, V11.B16
+	VSHL $4, V14.B16, V14.B16
+	VAND V16.B16, V14.B16, V14.B16
+	VORR V14.B16, V11.B16, V11.B16
+	VSUB V17.B16, V11.B16, V11.B16
+	ADD R19, R11, R21
+	FLDPQ 0(R21), (F13, F14)
+	FLDPQ 0(R11), (F8, F12)
+	VAND V15.B16, V8.B16, V8.B16
+	VSHL $4, V13.B16, V13.B16
+	VAND V16.B16, V13.B16, V13.B16
+	VORR V13.B16, V8.B16, V8.B16
+	VSUB V17.B16, V8.B16, V8.B16
+	VAND V15.B16, V12.B16, V12.B16
+	VSHL $4, V14.B16, V14.B16
+	VAND V16.B16, V14.B16, V14.B16
+	VORR V14.B16, V12.B16, V12.B16
+	VSUB V17.B16, V12.B16, V12.B16
+	FLDPQ.P 32(R15), (F13, F14)
+	VZIP1 V6.S4, V5.S4, V15.S4
+	VZIP2 V6.S4, V5.S4, V16.S4
+	VZIP1 V8.S4, V7.S4, V17.S4
+	VZIP2 V8.S4, V7.S4, V18.S4
+	VZIP1 V17.D2, V15.D2, V5.D2
+	VZIP2 V17.D2, V15.D2, V6.D2
+	VZIP1 V18.D2, V16.D2, V7.D2
+	VZIP2 V18.D2, V16.D2, V8.D2
+	VZIP1 V10.S4, V9.S4, V15.S4
+	VZIP2 V10.S4, V9.S4, V16.S4
+	VZIP1 V12.S4, V11.S4, V17.S4
+	VZIP2 V12.S4, V11.S4, V18.S4
+	VZIP1 V17.D2, V15.D2, V9.D2
+	VZIP2 V17.D2, V15.D2, V10.D2
+	VZIP1 V18.D2, V16.D2, V11.D2
+	VZIP2 V18.D2, V16.D2, V12.D2
+	MOVD R12, R21
+	MOVD R13, R22
+	FLDPQ 0(R21), (F15, F16)
+	FMOVD 0(R22), F17
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V18.B16
+	WORD $0x4f8fe0b2 // sdot v18.4s, v5.16b, v15.4b[0]
+	WORD $0x4fafe0d2 // sdot v18.4s, v6.16b, v15.4b[1]
+	WORD $0x4f8fe8f2 // sdot v18.4s, v7.16b, v15.4b[2]
+	WORD $0x4fafe912 // sdot v18.4s, v8.16b, v15.4b[3]
+	VMOVI $0, V19.B16
+	WORD $0x4f90e133 // sdot v19.4s, v9.16b, v16.4b[0]
+	WORD $0x4fb0e153 // sdot v19.4s, v10.16b, v16.4b[1]
+	WORD $0x4f90e973 // sdot v19.4s, v11.16b, v16.4b[2]
+	WORD $0x4fb0e993 // sdot v19.4s, v12.16b, v16.4b[3]
+	WORD $0x4ead9e52 // mul v18.4s, v18.4s, v13.4s
+	WORD $0x4eae9672 // mla v18.4s, v19.4s, v14.4s
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x4f919091 // fmul v17.4s, v4.4s, v17.s[0]
+	VFMLA V17.S4, V18.S4, V0.S4
+	FLDPQ 0(R21), (F15, F16)
+	FMOVD 0(R22), F17
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V18.B16
+	WORD $0x4f8fe0b2 // sdot v18.4s, v5.16b, v15.4b[0]
+	WORD $0x4fafe0d2 // sdot v18.4s, v6.16b, v15.4b[1]
+	WORD $0x4f8fe8f2 // sdot v18.4s, v7.16b, v15.4b[2]
+	WORD $0x4fafe912 // sdot v18.4s, v8.16b, v15.4b[3]
+	VMOVI $0, V19.B16
+	WORD $0x4f90e133 // sdot v19.4s, v9.16b, v16.4b[0]
+	WORD $0x4fb0e153 // sdot v19.4s, v10.16b, v16.4b[1]
+	WORD $0x4f90e973 // sdot v19.4s, v11.16b, v16.4b[2]
+	WORD $0x4fb0e993 // sdot v19.4s, v12.16b, v16.4b[3]
+	WORD $0x4ead9e52 // mul v18.4s, v18.4s, v13.4s
+	WORD $0x4eae9672 // mla v18.4s, v19.4s, v14.4s
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x4f919091 // fmul v17.4s, v4.4s, v17.s[0]
+	VFMLA V17.S4, V18.S4, V1.S4
+	FLDPQ 0(R21), (F15, F16)
+	FMOVD 0(R22), F17
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V18.B16
+	WORD $0x4f8fe0b2 // sdot v18.4s, v5.16b, v15.4b[0]
+	WORD $0x4fafe0d2 // sdot v18.4s, v6.16b, v15.4b[1]
+	WORD $0x4f8fe8f2 // sdot v18.4s, v7.16b, v15.4b[2]
+	WORD $0x4fafe912 // sdot v18.4s, v8.16b, v15.4b[3]
+	VMOVI $0, V19.B16
+	WORD $0x4f90e133 // sdot v19.4s, v9.16b, v16.4b[0]
+	WORD $0x4fb0e153 // sdot v19.4s, v10.16b, v16.4b[1]
+	WORD $0x4f90e973 // sdot v19.4s, v11.16b, v16.4b[2]
+	WORD $0x4fb0e993 // sdot v19.4s, v12.16b, v16.4b[3]
+	WORD $0x4ead9e52 // mul v18.4s, v18.4s, v13.4s
+	WORD $0x4eae9672 // mla v18.4s, v19.4s, v14.4s
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x4f919091 // fmul v17.4s, v4.4s, v17.s[0]
+	VFMLA V17.S4, V18.S4, V2.S4
+	FLDPQ 0(R21), (F15, F16)
+	FMOVD 0(R22), F17
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V18.B16
+	WORD $0x4f8fe0b2 // sdot v18.4s, v5.16b, v15.4b[0]
+	WORD $0x4fafe0d2 // sdot v18.4s, v6.16b, v15.4b[1]
+	WORD $0x4f8fe8f2 // sdot v18.4s, v7.16b, v15.4b[2]
+	WORD $0x4fafe912 // sdot v18.4s, v8.16b, v15.4b[3]
+	VMOVI $0, V19.B16
+	WORD $0x4f90e133 // sdot v19.4s, v9.16b, v16.4b[0]
+	WORD $0x4fb0e153 // sdot v19.4s, v10.16b, v16.4b[1]
+	WORD $0x4f90e973 // sdot v19.4s, v11.16b, v16.4b[2]
+	WORD $0x4fb0e993 // sdot v19.4s, v12.16b, v16.4b[3]
+	WORD $0x4ead9e52 // mul v18.4s, v18.4s, v13.4s
+	WORD $0x4eae9672 // mla v18.4s, v19.4s, v14.4s
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x4f919091 // fmul v17.4s, v4.4s, v17.s[0]
+	VFMLA V17.S4, V18.S4, V3.S4
+	ADD $32, R12
+	ADD $12, R13
+	VMOVI $15, V15.B16
+	VMOVI $0x30, V16.B16
+	VMOVI $32, V17.B16
+	ADD R19, R8, R21
+	FLDPQ 0(R21), (F13, F14)
+	FLDPQ 32(R8), (F5, F9)
+	VAND V15.B16, V5.B16, V5.B16
+	VSHL $2, V13.B16, V13.B16
+	VAND V16.B16, V13.B16, V13.B16
+	VORR V13.B16, V5.B16, V5.B16
+	VSUB V17.B16, V5.B16, V5.B16
+	VAND V15.B16, V9.B16, V9.B16
+	VSHL $2, V14.B16, V14.B16
+	VAND V16.B16, V14.B16, V14.B16
+	VORR V14.B16, V9.B16, V9.B16
+	VSUB V17.B16, V9.B16, V9.B16
+	ADD R19, R9, R21
+	FLDPQ 0(R21), (F13, F14)
+	FLDPQ 32(R9), (F6, F10)
+	VAND V15.B16, V6.B16, V6.B16
+	VSHL $2, V13.B16, V13.B16
+	VAND V16.B16, V13.B16, V13.B16
+	VORR V13.B16, V6.B16, V6.B16
+	VSUB V17.B16, V6.B16, V6.B16
+	VAND V15.B16, V10.B16, V10.B16
+	VSHL $2, V14.B16, V14.B16
+	VAND V16.B16, V14.B16, V14.B16
+	VORR V14.B16, V10.B16, V10.B16
+	VSUB V17.B16, V10.B16, V10.B16
+	ADD R19, R10, R21
+	FLDPQ 0(R21), (F13, F14)
+	FLDPQ 32(R10), (F7, F11)
+	VAND V15.B16, V7.B16, V7.B16
+	VSHL $2, V13.B16, V13.B16
+	VAND V16.B16, V13.B16, V13.B16
+	VORR V13.B16, V7.B16, V7.B16
+	VSUB V17.B16, V7.B16, V7.B16
+	VAND V15.B16, V11.B16, V11.B16
+	VSHL $2, V14.B16, V14.B16
+	VAND V16.B16, V14.B16, V14.B16
+	VORR V14.B16, V11.B16, V11.B16
+	VSUB V17.B16, V11.B16, V11.B16
+	ADD R19, R11, R21
+	FLDPQ 0(R21), (F13, F14)
+	FLDPQ 32(R11), (F8, F12)
+	VAND V15.B16, V8.B16, V8.B16
+	VSHL $2, V13.B16, V13.B16
+	VAND V16.B16, V13.B16, V13.B16
+	VORR V13.B16, V8.B16, V8.B16
+	VSUB V17.B16, V8.B16, V8.B16
+	VAND V15.B16, V12.B16, V12.B16
+	VSHL $2, V14.B16, V14.B16
+	VAND V16.B16, V14.B16, V14.B16
+	VORR V14.B16, V12.B16, V12.B16
+	VSUB V17.B16, V12.B16, V12.B16
+	FLDPQ.P 32(R15), (F13, F14)
+	VZIP1 V6.S4, V5.S4, V15.S4
+	VZIP2 V6.S4, V5.S4, V16.S4
+	VZIP1 V8.S4, V7.S4, V17.S4
+	VZIP2 V8.S4, V7.S4, V18.S4
+	VZIP1 V17.D2, V15.D2, V5.D2
+	VZIP2 V17.D2, V15.D2, V6.D2
+	VZIP1 V18.D2, V16.D2, V7.D2
+	VZIP2 V18.D2, V16.D2, V8.D2
+	VZIP1 V10.S4, V9.S4, V15.S4
+	VZIP2 V10.S4, V9.S4, V16.S4
+	VZIP1 V12.S4, V11.S4, V17.S4
+	VZIP2 V12.S4, V11.S4, V18.S4
+	VZIP1 V17.D2, V15.D2, V9.D2
+	VZIP2 V17.D2, V15.D2, V10.D2
+	VZIP1 V18.D2, V16.D2, V11.D2
+	VZIP2 V18.D2, V16.D2, V12.D2
+	MOVD R12, R21
+	MOVD R13, R22
+	FLDPQ 0(R21), (F15, F16)
+	FMOVD 0(R22), F17
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V18.B16
+	WORD $0x4f8fe0b2 // sdot v18.4s, v5.16b, v15.4b[0]
+	WORD $0x4fafe0d2 // sdot v18.4s, v6.16b, v15.4b[1]
+	WORD $0x4f8fe8f2 // sdot v18.4s, v7.16b, v15.4b[2]
+	WORD $0x4fafe912 // sdot v18.4s, v8.16b, v15.4b[3]
+	VMOVI $0, V19.B16
+	WORD $0x4f90e133 // sdot v19.4s, v9.16b, v16.4b[0]
+	WORD $0x4fb0e153 // sdot v19.4s, v10.16b, v16.4b[1]
+	WORD $0x4f90e973 // sdot v19.4s, v11.16b, v16.4b[2]
+	WORD $0x4fb0e993 // sdot v19.4s, v12.16b, v16.4b[3]
+	WORD $0x4ead9e52 // mul v18.4s, v18.4s, v13.4s
+	WORD $0x4eae9672 // mla v18.4s, v19.4s, v14.4s
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x4f919091 // fmul v17.4s, v4.4s, v17.s[0]
+	VFMLA V17.S4, V18.S4, V0.S4
+	FLDPQ 0(R21), (F15, F16)
+	FMOVD 0(R22), F17
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V18.B16
+	WORD $0x4f8fe0b2 // sdot v18.4s, v5.16b, v15.4b[0]
+	WORD $0x4fafe0d2 // sdot v18.4s, v6.16b, v15.4b[1]
+	WORD $0x4f8fe8f2 // sdot v18.4s, v7.16b, v15.4b[2]
+	WORD $0x4fafe912 // sdot v18.4s, v8.16b, v15.4b[3]
+	VMOVI $0, V19.B16
+	WORD $0x4f90e133 // sdot v19.4s, v9.16b, v16.4b[0]
+	WORD $0x4fb0e153 // sdot v19.4s, v10.16b, v16.4b[1]
+	WORD $0x4f90e973 // sdot v19.4s, v11.16b, v16.4b[2]
+	WORD $0x4fb0e993 // sdot v19.4s, v12.16b, v16.4b[3]
+	WORD $0x4ead9e52 // mul v18.4s, v18.4s, v13.4s
+	WORD $0x4eae9672 // mla v18.4s, v19.4s, v14.4s
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x4f919091 // fmul v17.4s, v4.4s, v17.s[0]
+	VFMLA V17.S4, V18.S4, V1.S4
+	FLDPQ 0(R21), (F15, F16)
+	FMOVD 0(R22), F17
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V18.B16
+	WORD $0x4f8fe0b2 // sdot v18.4s, v5.16b, v15.4b[0]
+	WORD $0x4fafe0d2 // sdot v18.4s, v6.16b, v15.4b[1]
+	WORD $0x4f8fe8f2 // sdot v18.4s, v7.16b, v15.4b[2]
+	WORD $0x4fafe912 // sdot v18.4s, v8.16b, v15.4b[3]
+	VMOVI $0, V19.B16
+	WORD $0x4f90e133 // sdot v19.4s, v9.16b, v16.4b[0]
+	WORD $0x4fb0e153 // sdot v19.4s, v10.16b, v16.4b[1]
+	WORD $0x4f90e973 // sdot v19.4s, v11.16b, v16.4b[2]
+	WORD $0x4fb0e993 // sdot v19.4s, v12.16b, v16.4b[3]
+	WORD $0x4ead9e52 // mul v18.4s, v18.4s, v13.4s
+	WORD $0x4eae9672 // mla v18.4s, v19.4s, v14.4s
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x4f919091 // fmul v17.4s, v4.4s, v17.s[0]
+	VFMLA V17.S4, V18.S4, V2.S4
+	FLDPQ 0(R21), (F15, F16)
+	FMOVD 0(R22), F17
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V18.B16
+	WORD $0x4f8fe0b2 // sdot v18.4s, v5.16b, v15.4b[0]
+	WORD $0x4fafe0d2 // sdot v18.4s, v6.16b, v15.4b[1]
+	WORD $0x4f8fe8f2 // sdot v18.4s, v7.16b, v15.4b[2]
+	WORD $0x4fafe912 // sdot v18.4s, v8.16b, v15.4b[3]
+	VMOVI $0, V19.B16
+	WORD $0x4f90e133 // sdot v19.4s, v9.16b, v16.4b[0]
+	WORD $0x4fb0e153 // sdot v19.4s, v10.16b, v16.4b[1]
+	WORD $0x4f90e973 // sdot v19.4s, v11.16b, v16.4b[2]
+	WORD $0x4fb0e993 // sdot v19.4s, v12.16b, v16.4b[3]
+	WORD $0x4ead9e52 // mul v18.4s, v18.4s, v13.4s
+	WORD $0x4eae9672 // mla v18.4s, v19.4s, v14.4s
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x4f919091 // fmul v17.4s, v4.4s, v17.s[0]
+	VFMLA V17.S4, V18.S4, V3.S4
+	ADD $32, R12
+	ADD $12, R13
+	VMOVI $15, V15.B16
+	VMOVI $0x30, V16.B16
+	VMOVI $32, V17.B16
+	ADD R19, R8, R21
+	FLDPQ 0(R21), (F13, F14)
+	FLDPQ 0(R8), (F5, F9)
+	VUSHR $4, V5.B16, V5.B16
+	VAND V16.B16, V13.B16, V13.B16
+	VORR V13.B16, V5.B16, V5.B16
+	VSUB V17.B16, V5.B16, V5.B16
+	VUSHR $4, V9.B16, V9.B16
+	VAND V16.B16, V14.B16, V14.B16
+	VORR V14.B16, V9.B16, V9.B16
+	VSUB V17.B16, V9.B16, V9.B16
+	ADD R19, R9, R21
+	FLDPQ 0(R21), (F13, F14)
+	FLDPQ 0(R9), (F6, F10)
+	VUSHR $4, V6.B16, V6.B16
+	VAND V16.B16, V13.B16, V13.B16
+	VORR V13.B16, V6.B16, V6.B16
+	VSUB V17.B16, V6.B16, V6.B16
+	VUSHR $4, V10.B16, V10.B16
+	VAND V16.B16, V14.B16, V14.B16
+	VORR V14.B16, V10.B16, V10.B16
+	VSUB V17.B16, V10.B16, V10.B16
+	ADD R19, R10, R21
+	FLDPQ 0(R21), (F13, F14)
+	FLDPQ 0(R10), (F7, F11)
+	VUSHR $4, V7.B16, V7.B16
+	VAND V16.B16, V13.B16, V13.B16
+	VORR V13.B16, V7.B16, V7.B16
+	VSUB V17.B16, V7.B16, V7.B16
+	VUSHR $4, V11.B16, V11.B16
+	VAND V16.B16, V14.B16, V14.B16
+	VORR V14.B16, V11.B16, V11.B16
+	VSUB V17.B16, V11.B16, V11.B16
+	ADD R19, R11, R21
+	FLDPQ 0(R21), (F13, F14)
+	FLDPQ 0(R11), (F8, F12)
+	VUSHR $4, V8.B16, V8.B16
+	VAND V16.B16, V13.B16, V13.B16
+	VORR V13.B16, V8.B16, V8.B16
+	VSUB V17.B16, V8.B16, V8.B16
+	VUSHR $4, V12.B16, V12.B16
+	VAND V16.B16, V14.B16, V14.B16
+	VORR V14.B16, V12.B16, V12.B16
+	VSUB V17.B16, V12.B16, V12.B16
+	FLDPQ.P 32(R15), (F13, F14)
+	VZIP1 V6.S4, V5.S4, V15.S4
+	VZIP2 V6.S4, V5.S4, V16.S4
+	VZIP1 V8.S4, V7.S4, V17.S4
+	VZIP2 V8.S4, V7.S4, V18.S4
+	VZIP1 V17.D2, V15.D2, V5.D2
+	VZIP2 V17.D2, V15.D2, V6.D2
+	VZIP1 V18.D2, V16.D2, V7.D2
+	VZIP2 V18.D2, V16.D2, V8.D2
+	VZIP1 V10.S4, V9.S4, V15.S4
+	VZIP2 V10.S4, V9.S4, V16.S4
+	VZIP1 V12.S4, V11.S4, V17.S4
+	VZIP2 V12.S4, V11.S4, V18.S4
+	VZIP1 V17.D2, V15.D2, V9.D2
+	VZIP2 V17.D2, V15.D2, V10.D2
+	VZIP1 V18.D2, V16.D2, V11.D2
+	VZIP2 V18.D2, V16.D2, V12.D2
+	MOVD R12, R21
+	MOVD R13, R22
+	FLDPQ 0(R21), (F15, F16)
+	FMOVD 0(R22), F17
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V18.B16
+	WORD $0x4f8fe0b2 // sdot v18.4s, v5.16b, v15.4b[0]
+	WORD $0x4fafe0d2 // sdot v18.4s, v6.16b, v15.4b[1]
+	WORD $0x4f8fe8f2 // sdot v18.4s, v7.16b, v15.4b[2]
+	WORD $0x4fafe912 // sdot v18.4s, v8.16b, v15.4b[3]
+	VMOVI $0, V19.B16
+	WORD $0x4f90e133 // sdot v19.4s, v9.16b, v16.4b[0]
+	WORD $0x4fb0e153 // sdot v19.4s, v10.16b, v16.4b[1]
+	WORD $0x4f90e973 // sdot v19.4s, v11.16b, v16.4b[2]
+	WORD $0x4fb0e993 // sdot v19.4s, v12.16b, v16.4b[3]
+	WORD $0x4ead9e52 // mul v18.4s, v18.4s, v13.4s
+	WORD $0x4eae9672 // mla v18.4s, v19.4s, v14.4s
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x4f919091 // fmul v17.4s, v4.4s, v17.s[0]
+	VFMLA V17.S4, V18.S4, V0.S4
+	FLDPQ 0(R21), (F15, F16)
+	FMOVD 0(R22), F17
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V18.B16
+	WORD $0x4f8fe0b2 // sdot v18.4s, v5.16b, v15.4b[0]
+	WORD $0x4fafe0d2 // sdot v18.4s, v6.16b, v15.4b[1]
+	WORD $0x4f8fe8f2 // sdot v18.4s, v7.16b, v15.4b[2]
+	WORD $0x4fafe912 // sdot v18.4s, v8.16b, v15.4b[3]
+	VMOVI $0, V19.B16
+	WORD $0x4f90e133 // sdot v19.4s, v9.16b, v16.4b[0]
+	WORD $0x4fb0e153 // sdot v19.4s, v10.16b, v16.4b[1]
+	WORD $0x4f90e973 // sdot v19.4s, v11.16b, v16.4b[2]
+	WORD $0x4fb0e993 // sdot v19.4s, v12.16b, v16.4b[3]
+	WORD $0x4ead9e52 // mul v18.4s, v18.4s, v13.4s
+	WORD $0x4eae9672 // mla v18.4s, v19.4s, v14.4s
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x4f919091 // fmul v17.4s, v4.4s, v17.s[0]
+	VFMLA V17.S4, V18.S4, V1.S4
+	FLDPQ 0(R21), (F15, F16)
+	FMOVD 0(R22), F17
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V18.B16
+	WORD $0x4f8fe0b2 // sdot v18.4s, v5.16b, v15.4b[0]
+	WORD $0x4fafe0d2 // sdot v18.4s, v6.16b, v15.4b[1]
+	WORD $0x4f8fe8f2 // sdot v18.4s, v7.16b, v15.4b[2]
+	WORD $0x4fafe912 // sdot v18.4s, v8.16b, v15.4b[3]
+	VMOVI $0, V19.B16
+	WORD $0x4f90e133 // sdot v19.4s, v9.16b, v16.4b[0]
+	WORD $0x4fb0e153 // sdot v19.4s, v10.16b, v16.4b[1]
+	WORD $0x4f90e973 // sdot v19.4s, v11.16b, v16.4b[2]
+	WORD $0x4fb0e993 // sdot v19.4s, v12.16b, v16.4b[3]
+	WORD $0x4ead9e52 // mul v18.4s, v18.4s, v13.4s
+	WORD $0x4eae9672 // mla v18.4s, v19.4s, v14.4s
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x4f919091 // fmul v17.4s, v4.4s, v17.s[0]
+	VFMLA V17.S4, V18.S4, V2.S4
+	FLDPQ 0(R21), (F15, F16)
+	FMOVD 0(R22), F17
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V18.B16
+	WORD $0x4f8fe0b2 // sdot v18.4s, v5.16b, v15.4b[0]
+	WORD $0x4fafe0d2 // sdot v18.4s, v6.16b, v15.4b[1]
+	WORD $0x4f8fe8f2 // sdot v18.4s, v7.16b, v15.4b[2]
+	WORD $0x4fafe912 // sdot v18.4s, v8.16b, v15.4b[3]
+	VMOVI $0, V19.B16
+	WORD $0x4f90e133 // sdot v19.4s, v9.16b, v16.4b[0]
+	WORD $0x4fb0e153 // sdot v19.4s, v10.16b, v16.4b[1]
+	WORD $0x4f90e973 // sdot v19.4s, v11.16b, v16.4b[2]
+	WORD $0x4fb0e993 // sdot v19.4s, v12.16b, v16.4b[3]
+	WORD $0x4ead9e52 // mul v18.4s, v18.4s, v13.4s
+	WORD $0x4eae9672 // mla v18.4s, v19.4s, v14.4s
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x4f919091 // fmul v17.4s, v4.4s, v17.s[0]
+	VFMLA V17.S4, V18.S4, V3.S4
+	ADD $32, R12
+	ADD $12, R13
+	VMOVI $15, V15.B16
+	VMOVI $0x30, V16.B16
+	VMOVI $32, V17.B16
+	ADD R19, R8, R21
+	FLDPQ 0(R21), (F13, F14)
+	FLDPQ 32(R8), (F5, F9)
+	VUSHR $4, V5.B16, V5.B16
+	VUSHR $2, V13.B16, V13.B16
+	VAND V16.B16, V13.B16, V13.B16
+	VORR V13.B16, V5.B16, V5.B16
+	VSUB V17.B16, V5.B16, V5.B16
+	VUSHR $4, V9.B16, V9.B16
+	VUSHR $2, V14.B16, V14.B16
+	VAND V16.B16, V14.B16, V14.B16
+	VORR V14.B16, V9.B16, V9.B16
+	VSUB V17.B16, V9.B16, V9.B16
+	ADD R19, R9, R21
+	FLDPQ 0(R21), (F13, F14)
+	FLDPQ 32(R9), (F6, F10)
+	VUSHR $4, V6.B16, V6.B16
+	VUSHR $2, V13.B16, V13.B16
+	VAND V16.B16, V13.B16, V13.B16
+	VORR V13.B16, V6.B16, V6.B16
+	VSUB V17.B16, V6.B16, V6.B16
+	VUSHR $4, V10.B16, V10.B16
+	VUSHR $2, V14.B16, V14.B16
+	VAND V16.B16, V14.B16, V14.B16
+	VORR V14.B16, V10.B16, V10.B16
+	VSUB V17.B16, V10.B16, V10.B16
+	ADD R19, R10, R21
+	FLDPQ 0(R21), (F13, F14)
+	FLDPQ 32(R10), (F7, F11)
+	VUSHR $4, V7.B16, V7.B16
+	VUSHR $2, V13.B16, V13.B16
+	VAND V16.B16, V13.B16, V13.B16
+	VORR V13.B16, V7.B16, V7.B16
+	VSUB V17.B16, V7.B16, V7.B16
+	VUSHR $4, V11.B16, V11.B16
+	VUSHR $2, V14.B16, V14.B16
+	VAND V16.B16, V14.B16, V14.B16
+	VORR V14.B16, V11.B16, V11.B16
+	VSUB V17.B16, V11.B16, V11.B16
+	ADD R19, R11, R21
+	FLDPQ 0(R21), (F13, F14)
+	FLDPQ 32(R11), (F8, F12)
+	VUSHR $4, V8.B16, V8.B16
+	VUSHR $2, V13.B16, V13.B16
+	VAND V16.B16, V13.B16, V13.B16
+	VORR V13.B16, V8.B16, V8.B16
+	VSUB V17.B16, V8.B16, V8.B16
+	VUSHR $4, V12.B16, V12.B16
+	VUSHR $2, V14.B16, V14.B16
+	VAND V16.B16, V14.B16, V14.B16
+	VORR V14.B16, V12.B16, V12.B16
+	VSUB V17.B16, V12.B16, V12.B16
+	FLDPQ.P 32(R15), (F13, F14)
+	VZIP1 V6.S4, V5.S4, V15.S4
+	VZIP2 V6.S4, V5.S4, V16.S4
+	VZIP1 V8.S4, V7.S4, V17.S4
+	VZIP2 V8.S4, V7.S4, V18.S4
+	VZIP1 V17.D2, V15.D2, V5.D2
+	VZIP2 V17.D2, V15.D2, V6.D2
+	VZIP1 V18.D2, V16.D2, V7.D2
+	VZIP2 V18.D2, V16.D2, V8.D2
+	VZIP1 V10.S4, V9.S4, V15.S4
+	VZIP2 V10.S4, V9.S4, V16.S4
+	VZIP1 V12.S4, V11.S4, V17.S4
+	VZIP2 V12.S4, V11.S4, V18.S4
+	VZIP1 V17.D2, V15.D2, V9.D2
+	VZIP2 V17.D2, V15.D2, V10.D2
+	VZIP1 V18.D2, V16.D2, V11.D2
+	VZIP2 V18.D2, V16.D2, V12.D2
+	MOVD R12, R21
+	MOVD R13, R22
+	FLDPQ 0(R21), (F15, F16)
+	FMOVD 0(R22), F17
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V18.B16
+	WORD $0x4f8fe0b2 // sdot v18.4s, v5.16b, v15.4b[0]
+	WORD $0x4fafe0d2 // sdot v18.4s, v6.16b, v15.4b[1]
+	WORD $0x4f8fe8f2 // sdot v18.4s, v7.16b, v15.4b[2]
+	WORD $0x4fafe912 // sdot v18.4s, v8.16b, v15.4b[3]
+	VMOVI $0, V19.B16
+	WORD $0x4f90e133 // sdot v19.4s, v9.16b, v16.4b[0]
+	WORD $0x4fb0e153 // sdot v19.4s, v10.16b, v16.4b[1]
+	WORD $0x4f90e973 // sdot v19.4s, v11.16b, v16.4b[2]
+	WORD $0x4fb0e993 // sdot v19.4s, v12.16b, v16.4b[3]
+	WORD $0x4ead9e52 // mul v18.4s, v18.4s, v13.4s
+	WORD $0x4eae9672 // mla v18.4s, v19.4s, v14.4s
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x4f919091 // fmul v17.4s, v4.4s, v17.s[0]
+	VFMLA V17.S4, V18.S4, V0.S4
+	FLDPQ 0(R21), (F15, F16)
+	FMOVD 0(R22), F17
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V18.B16
+	WORD $0x4f8fe0b2 // sdot v18.4s, v5.16b, v15.4b[0]
+	WORD $0x4fafe0d2 // sdot v18.4s, v6.16b, v15.4b[1]
+	WORD $0x4f8fe8f2 // sdot v18.4s, v7.16b, v15.4b[2]
+	WORD $0x4fafe912 // sdot v18.4s, v8.16b, v15.4b[3]
+	VMOVI $0, V19.B16
+	WORD $0x4f90e133 // sdot v19.4s, v9.16b, v16.4b[0]
+	WORD $0x4fb0e153 // sdot v19.4s, v10.16b, v16.4b[1]
+	WORD $0x4f90e973 // sdot v19.4s, v11.16b, v16.4b[2]
+	WORD $0x4fb0e993 // sdot v19.4s, v12.16b, v16.4b[3]
+	WORD $0x4ead9e52 // mul v18.4s, v18.4s, v13.4s
+	WORD $0x4eae9672 // mla v18.4s, v19.4s, v14.4s
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x4f919091 // fmul v17.4s, v4.4s, v17.s[0]
+	VFMLA V17.S4, V18.S4, V1.S4
+	FLDPQ 0(R21), (F15, F16)
+	FMOVD 0(R22), F17
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V18.B16
+	WORD $0x4f8fe0b2 // sdot v18.4s, v5.16b, v15.4b[0]
+	WORD $0x4fafe0d2 // sdot v18.4s, v6.16b, v15.4b[1]
+	WORD $0x4f8fe8f2 // sdot v18.4s, v7.16b, v15.4b[2]
+	WORD $0x4fafe912 // sdot v18.4s, v8.16b, v15.4b[3]
+	VMOVI $0, V19.B16
+	WORD $0x4f90e133 // sdot v19.4s, v9.16b, v16.4b[0]
+	WORD $0x4fb0e153 // sdot v19.4s, v10.16b, v16.4b[1]
+	WORD $0x4f90e973 // sdot v19.4s, v11.16b, v16.4b[2]
+	WORD $0x4fb0e993 // sdot v19.4s, v12.16b, v16.4b[3]
+	WORD $0x4ead9e52 // mul v18.4s, v18.4s, v13.4s
+	WORD $0x4eae9672 // mla v18.4s, v19.4s, v14.4s
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x4f919091 // fmul v17.4s, v4.4s, v17.s[0]
+	VFMLA V17.S4, V18.S4, V2.S4
+	FLDPQ 0(R21), (F15, F16)
+	FMOVD 0(R22), F17
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V18.B16
+	WORD $0x4f8fe0b2 // sdot v18.4s, v5.16b, v15.4b[0]
+	WORD $0x4fafe0d2 // sdot v18.4s, v6.16b, v15.4b[1]
+	WORD $0x4f8fe8f2 // sdot v18.4s, v7.16b, v15.4b[2]
+	WORD $0x4fafe912 // sdot v18.4s, v8.16b, v15.4b[3]
+	VMOVI $0, V19.B16
+	WORD $0x4f90e133 // sdot v19.4s, v9.16b, v16.4b[0]
+	WORD $0x4fb0e153 // sdot v19.4s, v10.16b, v16.4b[1]
+	WORD $0x4f90e973 // sdot v19.4s, v11.16b, v16.4b[2]
+	WORD $0x4fb0e993 // sdot v19.4s, v12.16b, v16.4b[3]
+	WORD $0x4ead9e52 // mul v18.4s, v18.4s, v13.4s
+	WORD $0x4eae9672 // mla v18.4s, v19.4s, v14.4s
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x4f919091 // fmul v17.4s, v4.4s, v17.s[0]
+	VFMLA V17.S4, V18.S4, V3.S4
+	ADD $32, R12
+	ADD $12, R13
+	ADD $64, R8
+	ADD $64, R9
+	ADD $64, R10
+	ADD $64, R11
+	SUB $32, R19
+	SUBS $1, R20, R20
+	BGT half4
+	ADD $82, R8
+	ADD $82, R9
+	ADD $82, R10
+	ADD $82, R11
+	SUBS $8, R14, R14
+	BGT blocks4
+	MOVD R6, R15
+	FMOVQ F0, 0(R15)
+	ADD R0<<2, R15
+	FMOVQ F1, 0(R15)
+	ADD R0<<2, R15
+	FMOVQ F2, 0(R15)
+	ADD R0<<2, R15
+	FMOVQ F3, 0(R15)
+	ADD R0<<2, R15
+	ADD $16, R6
+	ADD R1<<2, R5
+	SUBS $4, R7, R7
+	BGT rows4
+	MOVD dst+0(FP), R8
+	ADD R0<<4, R8
+	MOVD R8, dst+0(FP)
+	MOVD codes+32(FP), R8
+	ADD R2<<2, R8
+	MOVD R8, codes+32(FP)
+	MOVD meta+40(FP), R8
+	ADD R3<<2, R8
+	MOVD R8, meta+40(FP)
+	SUB $4, R4
+	B tokens4
+tokens4End:
+tokens2:
+	CMP $2, R4
+	BLT tokens2End
+	MOVD w+16(FP), R5
+	MOVD dst+0(FP), R6
+	MOVD rows+64(FP), R7
+rows2:
+	ADD $0, R5, R8
+	ADD R1, R8, R9
+	ADD R1, R9, R10
+	ADD R1, R10, R11
+	MOVD codes+32(FP), R12
+	MOVD meta+40(FP), R13
+	VMOVI $0, V0.B16
+	VMOVI $0, V1.B16
+	MOVD blocks+56(FP), R14
+blocks2:
+	VMOVI $0, V2.B16
+	MOVD $0x0d0905010c080400, R15
+	VMOV R15, V7.D[0]
+	MOVD $0x0f0b07030e0a0602, R15
+	VMOV R15, V7.D[1]
+	FMOVQ 192(R8), F3
+	ADD $208, R8, R15
+	VLD1 (R15), V2.H[0]
+	FMOVQ 192(R9), F4
+	ADD $208, R9, R15
+	VLD1 (R15), V2.H[1]
+	FMOVQ 192(R10), F5
+	ADD $208, R10, R15
+	VLD1 (R15), V2.H[2]
+	FMOVQ 192(R11), F6
+	ADD $208, R11, R15
+	VLD1 (R15), V2.H[3]
+	VZIP1 V4.S4, V3.S4, V8.S4
+	VZIP2 V4.S4, V3.S4, V9.S4
+	VZIP1 V6.S4, V5.S4, V10.S4
+	VZIP2 V6.S4, V5.S4, V11.S4
+	VZIP1 V10.D2, V8.D2, V3.D2
+	VZIP2 V10.D2, V8.D2, V4.D2
+	VZIP1 V11.D2, V9.D2, V5.D2
+	VZIP2 V11.D2, V9.D2, V6.D2
+	MOVD $scratch-256(SP), R19
+	VTBL V7.B16, [V3.B16], V3.B16
+	WORD $0x0f08a468 // sxtl v8.8h, v3.8b
+	WORD $0x4f08a469 // sxtl2 v9.8h, v3.16b
+	WORD $0x0f10a50a // sxtl v10.4s, v8.4h
+	FMOVQ.P F10, 16(R19)
+	WORD $0x4f10a50a // sxtl2 v10.4s, v8.8h
+	FMOVQ.P F10, 16(R19)
+	WORD $0x0f10a52a // sxtl v10.4s, v9.4h
+	FMOVQ.P F10, 16(R19)
+	WORD $0x4f10a52a // sxtl2 v10.4s, v9.8h
+	FMOVQ.P F10, 16(R19)
+	VTBL V7.B16, [V4.B16], V4.B16
+	WORD $0x0f08a488 // sxtl v8.8h, v4.8b
+	WORD $0x4f08a489 // sxtl2 v9.8h, v4.16b
+	WORD $0x0f10a50a // sxtl v10.4s, v8.4h
+	FMOVQ.P F10, 16(R19)
+	WORD $0x4f10a50a // sxtl2 v10.4s, v8.8h
+	FMOVQ.P F10, 16(R19)
+	WORD $0x0f10a52a // sxtl v10.4s, v9.4h
+	FMOVQ.P F10, 16(R19)
+	WORD $0x4f10a52a // sxtl2 v10.4s, v9.8h
+	FMOVQ.P F10, 16(R19)
+	VTBL V7.B16, [V5.B16], V5.B16
+	WORD $0x0f08a4a8 // sxtl v8.8h, v5.8b
+	WORD $0x4f08a4a9 // sxtl2 v9.8h, v5.16b
+	WORD $0x0f10a50a // sxtl v10.4s, v8.4h
+	FMOVQ.P F10, 16(R19)
+	WORD $0x4f10a50a // sxtl2 v10.4s, v8.8h
+	FMOVQ.P F10, 16(R19)
+	WORD $0x0f10a52a // sxtl v10.4s, v9.4h
+	FMOVQ.P F10, 16(R19)
+	WORD $0x4f10a52a // sxtl2 v10.4s, v9.8h
+	FMOVQ.P F10, 16(R19)
+	VTBL V7.B16, [V6.B16], V6.B16
+	WORD $0x0f08a4c8 // sxtl v8.8h, v6.8b
+	WORD $0x4f08a4c9 // sxtl2 v9.8h, v6.16b
+	WORD $0x0f10a50a // sxtl v10.4s, v8.4h
+	FMOVQ.P F10, 16(R19)
+	WORD $0x4f10a50a // sxtl2 v10.4s, v8.8h
+	FMOVQ.P F10, 16(R19)
+	WORD $0x0f10a52a // sxtl v10.4s, v9.4h
+	FMOVQ.P F10, 16(R19)
+	WORD $0x4f10a52a // sxtl2 v10.4s, v9.8h
+	FMOVQ.P F10, 16(R19)
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	MOVD $scratch-256(SP), R15
+	MOVD $128, R19
+	MOVD $2, R20
+half2:
+	VMOVI $15, V13.B16
+	VMOVI $0x30, V14.B16
+	VMOVI $32, V15.B16
+	ADD R19, R8, R21
+	FLDPQ 0(R21), (F11, F12)
+	FLDPQ 0(R8), (F3, F7)
+	VAND V13.B16, V3.B16, V3.B16
+	VSHL $4, V11.B16, V11.B16
+	VAND V14.B16, V11.B16, V11.B16
+	VORR V11.B16, V3.B16, V3.B16
+	VSUB V15.B16, V3.B16, V3.B16
+	VAND V13.B16, V7.B16, V7.B16
+	VSHL $4, V12.B16, V12.B16
+	VAND V14.B16, V12.B16, V12.B16
+	VORR V12.B16, V7.B16, V7.B16
+	VSUB V15.B16, V7.B16, V7.B16
+	ADD R19, R9, R21
+	FLDPQ 0(R21), (F11, F12)
+	FLDPQ 0(R9), (F4, F8)
+	VAND V13.B16, V4.B16, V4.B16
+	VSHL $4, V11.B16, V11.B16
+	VAND V14.B16, V11.B16, V11.B16
+	VORR V11.B16, V4.B16, V4.B16
+	VSUB V15.B16, V4.B16, V4.B16
+	VAND V13.B16, V8.B16, V8.B16
+	VSHL $4, V12.B16, V12.B16
+	VAND V14.B16, V12.B16, V12.B16
+	VORR V12.B16, V8.B16, V8.B16
+	VSUB V15.B16, V8.B16, V8.B16
+	ADD R19, R10, R21
+	FLDPQ 0(R21), (F11, F12)
+	FLDPQ 0(R10), (F5, F9)
+	VAND V13.B16, V5.B16, V5.B16
+	VSHL $4, V11.B16, V11.B16
+	VAND V14.B16, V11.B16, V11.B16
+	VORR V11.B16, V5.B16, V5.B16
+	VSUB V15.B16, V5.B16, V5.B16
+	VAND V13.B16, V9.B16, V9.B16
+	VSHL $4, V12.B16, V12.B16
+	VAND V14.B16, V12.B16, V12.B16
+	VORR V12.B16, V9.B16, V9.B16
+	VSUB V15.B16, V9.B16, V9.B16
+	ADD R19, R11, R21
+	FLDPQ 0(R21), (F11, F12)
+	FLDPQ 0(R11), (F6, F10)
+	VAND V13.B16, V6.B16, V6.B16
+	VSHL $4, V11.B16, V11.B16
+	VAND V14.B16, V11.B16, V11.B16
+	VORR V11.B16, V6.B16, V6.B16
+	VSUB V15.B16, V6.B16, V6.B16
+	VAND V13.B16, V10.B16, V10.B16
+	VSHL $4, V12.B16, V12.B16
+	VAND V14.B16, V12.B16, V12.B16
+	VORR V12.B16, V10.B16, V10.B16
+	VSUB V15.B16, V10.B16, V10.B16
+	FLDPQ.P 32(R15), (F11, F12)
+	MOVD R12, R21
+	MOVD R13, R22
+	FLDPQ 0(R21), (F13, F14)
+	FMOVD 0(R22), F15
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V16.B16
+	WORD $0x4e8d9470 // sdot v16.4s, v3.16b, v13.16b
+	VMOVI $0, V17.B16
+	WORD $0x4e8d9491 // sdot v17.4s, v4.16b, v13.16b
+	VMOVI $0, V18.B16
+	WORD $0x4e8d94b2 // sdot v18.4s, v5.16b, v13.16b
+	VMOVI $0, V19.B16
+	WORD $0x4e8d94d3 // sdot v19.4s, v6.16b, v13.16b
+	VADDP V17.S4, V16.S4, V16.S4
+	VADDP V19.S4, V18.S4, V18.S4
+	VADDP V18.S4, V16.S4, V16.S4
+	VMOVI $0, V17.B16
+	WORD $0x4e8e94f1 // sdot v17.4s, v7.16b, v14.16b
+	VMOVI $0, V18.B16
+	WORD $0x4e8e9512 // sdot v18.4s, v8.16b, v14.16b
+	VMOVI $0, V19.B16
+	WORD $0x4e8e9533 // sdot v19.4s, v9.16b, v14.16b
+	VMOVI $0, V20.B16
+	WORD $0x4e8e9554 // sdot v20.4s, v10.16b, v14.16b
+	VADDP V18.S4, V17.S4, V17.S4
+	VADDP V20.S4, V19.S4, V19.S4
+	VADDP V19.S4, V17.S4, V17.S4
+	WORD $0x4eab9e10 // mul v16.4s, v16.4s, v11.4s
+	WORD $0x4eac9630 // mla v16.4s, v17.4s, v12.4s
+	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
+	WORD $0x4f8f904f // fmul v15.4s, v2.4s, v15.s[0]
+	VFMLA V15.S4, V16.S4, V0.S4
+	FLDPQ 0(R21), (F13, F14)
+	FMOVD 0(R22), F15
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V16.B16
+	WORD $0x4e8d9470 // sdot v16.4s, v3.16b, v13.16b
+	VMOVI $0, V17.B16
+	WORD $0x4e8d9491 // sdot v17.4s, v4.16b, v13.16b
+	VMOVI $0, V18.B16
+	WORD $0x4e8d94b2 // sdot v18.4s, v5.16b, v13.16b
+	VMOVI $0, V19.B16
+	WORD $0x4e8d94d3 // sdot v19.4s, v6.16b, v13.16b
+	VADDP V17.S4, V16.S4, V16.S4
+	VADDP V19.S4, V18.S4, V18.S4
+	VADDP V18.S4, V16.S4, V16.S4
+	VMOVI $0, V17.B16
+	WORD $0x4e8e94f1 // sdot v17.4s, v7.16b, v14.16b
+	VMOVI $0, V18.B16
+	WORD $0x4e8e9512 // sdot v18.4s, v8.16b, v14.16b
+	VMOVI $0, V19.B16
+	WORD $0x4e8e9533 // sdot v19.4s, v9.16b, v14.16b
+	VMOVI $0, V20.B16
+	WORD $0x4e8e9554 // sdot v20.4s, v10.16b, v14.16b
+	VADDP V18.S4, V17.S4, V17.S4
+	VADDP V20.S4, V19.S4, V19.S4
+	VADDP V19.S4, V17.S4, V17.S4
+	WORD $0x4eab9e10 // mul v16.4s, v16.4s, v11.4s
+	WORD $0x4eac9630 // mla v16.4s, v17.4s, v12.4s
+	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
+	WORD $0x4f8f904f // fmul v15.4s, v2.4s, v15.s[0]
+	VFMLA V15.S4, V16.S4, V1.S4
+	ADD $32, R12
+	ADD $12, R13
+	VMOVI $15, V13.B16
+	VMOVI $0x30, V14.B16
+	VMOVI $32, V15.B16
+	ADD R19, R8, R21
+	FLDPQ 0(R21), (F11, F12)
+	FLDPQ 32(R8), (F3, F7)
+	VAND V13.B16, V3.B16, V3.B16
+	VSHL $2, V11.B16, V11.B16
+	VAND V14.B16, V11.B16, V11.B16
+	VORR V11.B16, V3.B16, V3.B16
+	VSUB V15.B16, V3.B16, V3.B16
+	VAND V13.B16, V7.B16, V7.B16
+	VSHL $2, V12.B16, V12.B16
+	VAND V14.B16, V12.B16, V12.B16
+	VORR V12.B16, V7.B16, V7.B16
+	VSUB V15.B16, V7.B16, V7.B16
+	ADD R19, R9, R21
+	FLDPQ 0(R21), (F11, F12)
+	FLDPQ 32(R9), (F4, F8)
+	VAND V13.B16, V4.B16, V4.B16
+	VSHL $2, V11.B16, V11.B16
+	VAND V14.B16, V11.B16, V11.B16
+	VORR V11.B16, V4.B16, V4.B16
+	VSUB V15.B16, V4.B16, V4.B16
+	VAND V13.B16, V8.B16, V8.B16
+	VSHL $2, V12.B16, V12.B16
+	VAND V14.B16, V12.B16, V12.B16
+	VORR V12.B16, V8.B16, V8.B16
+	VSUB V15.B16, V8.B16, V8.B16
+	ADD R19, R10, R21
+	FLDPQ 0(R21), (F11, F12)
+	FLDPQ 32(R10), (F5, F9)
+	VAND V13.B16, V5.B16, V5.B16
+	VSHL $2, V11.B16, V11.B16
+	VAND V14.B16, V11.B16, V11.B16
+	VORR V11.B16, V5.B16, V5.B16
+	VSUB V15.B16, V5.B16, V5.B16
+	VAND V13.B16, V9.B16, V9.B16
+	VSHL $2, V12.B16, V12.B16
+	VAND V14.B16, V12.B16, V12.B16
+	VORR V12.B16, V9.B16, V9.B16
+	VSUB V15.B16, V9.B16, V9.B16
+	ADD R19, R11, R21
+	FLDPQ 0(R21), (F11, F12)
+	FLDPQ 32(R11), (F6, F10)
+	VAND V13.B16, V6.B16, V6.B16
+	VSHL $2, V11.B16, V11.B16
+	VAND V14.B16, V11.B16, V11.B16
+	VORR V11.B16, V6.B16, V6.B16
+	VSUB V15.B16, V6.B16, V6.B16
+	VAND V13.B16, V10.B16, V10.B16
+	VSHL $2, V12.B16, V12.B16
+	VAND V14.B16, V12.B16, V12.B16
+	VORR V12.B16, V10.B16, V10.B16
+	VSUB V15.B16, V10.B16, V10.B16
+	FLDPQ.P 32(R15), (F11, F12)
+	MOVD R12, R21
+	MOVD R13, R22
+	FLDPQ 0(R21), (F13, F14)
+	FMOVD 0(R22), F15
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V16.B16
+	WORD $0x4e8d9470 // sdot v16.4s, v3.16b, v13.16b
+	VMOVI $0, V17.B16
+	WORD $0x4e8d9491 // sdot v17.4s, v4.16b, v13.16b
+	VMOVI $0, V18.B16
+	WORD $0x4e8d94b2 // sdot v18.4s, v5.16b, v13.16b
+	VMOVI $0, V19.B16
+	WORD $0x4e8d94d3 // sdot v19.4s, v6.16b, v13.16b
+	VADDP V17.S4, V16.S4, V16.S4
+	VADDP V19.S4, V18.S4, V18.S4
+	VADDP V18.S4, V16.S4, V16.S4
+	VMOVI $0, V17.B16
+	WORD $0x4e8e94f1 // sdot v17.4s, v7.16b, v14.16b
+	VMOVI $0, V18.B16
+	WORD $0x4e8e9512 // sdot v18.4s, v8.16b, v14.16b
+	VMOVI $0, V19.B16
+	WORD $0x4e8e9533 // sdot v19.4s, v9.16b, v14.16b
+	VMOVI $0, V20.B16
+	WORD $0x4e8e9554 // sdot v20.4s, v10.16b, v14.16b
+	VADDP V18.S4, V17.S4, V17.S4
+	VADDP V20.S4, V19.S4, V19.S4
+	VADDP V19.S4, V17.S4, V17.S4
+	WORD $0x4eab9e10 // mul v16.4s, v16.4s, v11.4s
+	WORD $0x4eac9630 // mla v16.4s, v17.4s, v12.4s
+	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
+	WORD $0x4f8f904f // fmul v15.4s, v2.4s, v15.s[0]
+	VFMLA V15.S4, V16.S4, V0.S4
+	FLDPQ 0(R21), (F13, F14)
+	FMOVD 0(R22), F15
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V16.B16
+	WORD $0x4e8d9470 // sdot v16.4s, v3.16b, v13.16b
+	VMOVI $0, V17.B16
+	WORD $0x4e8d9491 // sdot v17.4s, v4.16b, v13.16b
+	VMOVI $0, V18.B16
+	WORD $0x4e8d94b2 // sdot v18.4s, v5.16b, v13.16b
+	VMOVI $0, V19.B16
+	WORD $0x4e8d94d3 // sdot v19.4s, v6.16b, v13.16b
+	VADDP V17.S4, V16.S4, V16.S4
+	VADDP V19.S4, V18.S4, V18.S4
+	VADDP V18.S4, V16.S4, V16.S4
+	VMOVI $0, V17.B16
+	WORD $0x4e8e94f1 // sdot v17.4s, v7.16b, v14.16b
+	VMOVI $0, V18.B16
+	WORD $0x4e8e9512 // sdot v18.4s, v8.16b, v14.16b
+	VMOVI $0, V19.B16
+	WORD $0x4e8e9533 // sdot v19.4s, v9.16b, v14.16b
+	VMOVI $0, V20.B16
+	WORD $0x4e8e9554 // sdot v20.4s, v10.16b, v14.16b
+	VADDP V18.S4, V17.S4, V17.S4
+	VADDP V20.S4, V19.S4, V19.S4
+	VADDP V19.S4, V17.S4, V17.S4
+	WORD $0x4eab9e10 // mul v16.4s, v16.4s, v11.4s
+	WORD $0x4eac9630 // mla v16.4s, v17.4s, v12.4s
+	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
+	WORD $0x4f8f904f // fmul v15.4s, v2.4s, v15.s[0]
+	VFMLA V15.S4, V16.S4, V1.S4
+	ADD $32, R12
+	ADD $12, R13
+	VMOVI $15, V13.B16
+	VMOVI $0x30, V14.B16
+	VMOVI $32, V15.B16
+	ADD R19, R8, R21
+	FLDPQ 0(R21), (F11, F12)
+	FLDPQ 0(R8), (F3, F7)
+	VUSHR $4, V3.B16, V3.B16
+	VAND V14.B16, V11.B16, V11.B16
+	VORR V11.B16, V3.B16, V3.B16
+	VSUB V15.B16, V3.B16, V3.B16
+	VUSHR $4, V7.B16, V7.B16
+	VAND V14.B16, V12.B16, V12.B16
+	VORR V12.B16, V7.B16, V7.B16
+	VSUB V15.B16, V7.B16, V7.B16
+	ADD R19, R9, R21
+	FLDPQ 0(R21), (F11, F12)
+	FLDPQ 0(R9), (F4, F8)
+	VUSHR $4, V4.B16, V4.B16
+	VAND V14.B16, V11.B16, V11.B16
+	VORR V11.B16, V4.B16, V4.B16
+	VSUB V15.B16, V4.B16, V4.B16
+	VUSHR $4, V8.B16, V8.B16
+	VAND V14.B16, V12.B16, V12.B16
+	VORR V12.B16, V8.B16, V8.B16
+	VSUB V15.B16, V8.B16, V8.B16
+	ADD R19, R10, R21
+	FLDPQ 0(R21), (F11, F12)
+	FLDPQ 0(R10), (F5, F9)
+	VUSHR $4, V5.B16, V5.B16
+	VAND V14.B16, V11.B16, V11.B16
+	VORR V11.B16, V5.B16, V5.B16
+	VSUB V15.B16, V5.B16, V5.B16
+	VUSHR $4, V9.B16, V9.B16
+	VAND V14.B16, V12.B16, V12.B16
+	VORR V12.B16, V9.B16, V9.B16
+	VSUB V15.B16, V9.B16, V9.B16
+	ADD R19, R11, R21
+	FLDPQ 0(R21), (F11, F12)
+	FLDPQ 0(R11), (F6, F10)
+	VUSHR $4, V6.B16, V6.B16
+	VAND V14.B16, V11.B16, V11.B16
+	VORR V11.B16, V6.B16, V6.B16
+	VSUB V15.B16, V6.B16, V6.B16
+	VUSHR $4, V10.B16, V10.B16
+	VAND V14.B16, V12.B16, V12.B16
+	VORR V12.B16, V10.B16, V10.B16
+	VSUB V15.B16, V10.B16, V10.B16
+	FLDPQ.P 32(R15), (F11, F12)
+	MOVD R12, R21
+	MOVD R13, R22
+	FLDPQ 0(R21), (F13, F14)
+	FMOVD 0(R22), F15
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V16.B16
+	WORD $0x4e8d9470 // sdot v16.4s, v3.16b, v13.16b
+	VMOVI $0, V17.B16
+	WORD $0x4e8d9491 // sdot v17.4s, v4.16b, v13.16b
+	VMOVI $0, V18.B16
+	WORD $0x4e8d94b2 // sdot v18.4s, v5.16b, v13.16b
+	VMOVI $0, V19.B16
+	WORD $0x4e8d94d3 // sdot v19.4s, v6.16b, v13.16b
+	VADDP V17.S4, V16.S4, V16.S4
+	VADDP V19.S4, V18.S4, V18.S4
+	VADDP V18.S4, V16.S4, V16.S4
+	VMOVI $0, V17.B16
+	WORD $0x4e8e94f1 // sdot v17.4s, v7.16b, v14.16b
+	VMOVI $0, V18.B16
+	WORD $0x4e8e9512 // sdot v18.4s, v8.16b, v14.16b
+	VMOVI $0, V19.B16
+	WORD $0x4e8e9533 // sdot v19.4s, v9.16b, v14.16b
+	VMOVI $0, V20.B16
+	WORD $0x4e8e9554 // sdot v20.4s, v10.16b, v14.16b
+	VADDP V18.S4, V17.S4, V17.S4
+	VADDP V20.S4, V19.S4, V19.S4
+	VADDP V19.S4, V17.S4, V17.S4
+	WORD $0x4eab9e10 // mul v16.4s, v16.4s, v11.4s
+	WORD $0x4eac9630 // mla v16.4s, v17.4s, v12.4s
+	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
+	WORD $0x4f8f904f // fmul v15.4s, v2.4s, v15.s[0]
+	VFMLA V15.S4, V16.S4, V0.S4
+	FLDPQ 0(R21), (F13, F14)
+	FMOVD 0(R22), F15
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V16.B16
+	WORD $0x4e8d9470 // sdot v16.4s, v3.16b, v13.16b
+	VMOVI $0, V17.B16
+	WORD $0x4e8d9491 // sdot v17.4s, v4.16b, v13.16b
+	VMOVI $0, V18.B16
+	WORD $0x4e8d94b2 // sdot v18.4s, v5.16b, v13.16b
+	VMOVI $0, V19.B16
+	WORD $0x4e8d94d3 // sdot v19.4s, v6.16b, v13.16b
+	VADDP V17.S4, V16.S4, V16.S4
+	VADDP V19.S4, V18.S4, V18.S4
+	VADDP V18.S4, V16.S4, V16.S4
+	VMOVI $0, V17.B16
+	WORD $0x4e8e94f1 // sdot v17.4s, v7.16b, v14.16b
+	VMOVI $0, V18.B16
+	WORD $0x4e8e9512 // sdot v18.4s, v8.16b, v14.16b
+	VMOVI $0, V19.B16
+	WORD $0x4e8e9533 // sdot v19.4s, v9.16b, v14.16b
+	VMOVI $0, V20.B16
+	WORD $0x4e8e9554 // sdot v20.4s, v10.16b, v14.16b
+	VADDP V18.S4, V17.S4, V17.S4
+	VADDP V20.S4, V19.S4, V19.S4
+	VADDP V19.S4, V17.S4, V17.S4
+	WORD $0x4eab9e10 // mul v16.4s, v16.4s, v11.4s
+	WORD $0x4eac9630 // mla v16.4s, v17.4s, v12.4s
+	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
+	WORD $0x4f8f904f // fmul v15.4s, v2.4s, v15.s[0]
+	VFMLA V15.S4, V16.S4, V1.S4
+	ADD $32, R12
+	ADD $12, R13
+	VMOVI $15, V13.B16
+	VMOVI $0x30, V14.B16
+	VMOVI $32, V15.B16
+	ADD R19, R8, R21
+	FLDPQ 0(R21), (F11, F12)
+	FLDPQ 32(R8), (F3, F7)
+	VUSHR $4, V3.B16, V3.B16
+	VUSHR $2, V11.B16, V11.B16
+	VAND V14.B16, V11.B16, V11.B16
+	VORR V11.B16, V3.B16, V3.B16
+	VSUB V15.B16, V3.B16, V3.B16
+	VUSHR $4, V7.B16, V7.B16
+	VUSHR $2, V12.B16, V12.B16
+	VAND V14.B16, V12.B16, V12.B16
+	VORR V12.B16, V7.B16, V7.B16
+	VSUB V15.B16, V7.B16, V7.B16
+	ADD R19, R9, R21
+	FLDPQ 0(R21), (F11, F12)
+	FLDPQ 32(R9), (F4, F8)
+	VUSHR $4, V4.B16, V4.B16
+	VUSHR $2, V11.B16, V11.B16
+	VAND V14.B16, V11.B16, V11.B16
+	VORR V11.B16, V4.B16, V4.B16
+	VSUB V15.B16, V4.B16, V4.B16
+	VUSHR $4, V8.B16, V8.B16
+	VUSHR $2, V12.B16, V12.B16
+	VAND V14.B16, V12.B16, V12.B16
+	VORR V12.B16, V8.B16, V8.B16
+	VSUB V15.B16, V8.B16, V8.B16
+	ADD R19, R10, R21
+	FLDPQ 0(R21), (F11, F12)
+	FLDPQ 32(R10), (F5, F9)
+	VUSHR $4, V5.B16, V5.B16
+	VUSHR $2, V11.B16, V11.B16
+	VAND V14.B16, V11.B16, V11.B16
+	VORR V11.B16, V5.B16, V5.B16
+	VSUB V15.B16, V5.B16, V5.B16
+	VUSHR $4, V9.B16, V9.B16
+	VUSHR $2, V12.B16, V12.B16
+	VAND V14.B16, V12.B16, V12.B16
+	VORR V12.B16, V9.B16, V9.B16
+	VSUB V15.B16, V9.B16, V9.B16
+	ADD R19, R11, R21
+	FLDPQ 0(R21), (F11, F12)
+	FLDPQ 32(R11), (F6, F10)
+	VUSHR $4, V6.B16, V6.B16
+	VUSHR $2, V11.B16, V11.B16
+	VAND V14.B16, V11.B16, V11.B16
+	VORR V11.B16, V6.B16, V6.B16
+	VSUB V15.B16, V6.B16, V6.B16
+	VUSHR $4, V10.B16, V10.B16
+	VUSHR $2, V12.B16, V12.B16
+	VAND V14.B16, V12.B16, V12.B16
+	VORR V12.B16, V10.B16, V10.B16
+	VSUB V15.B16, V10.B16, V10.B16
+	FLDPQ.P 32(R15), (F11, F12)
+	MOVD R12, R21
+	MOVD R13, R22
+	FLDPQ 0(R21), (F13, F14)
+	FMOVD 0(R22), F15
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V16.B16
+	WORD $0x4e8d9470 // sdot v16.4s, v3.16b, v13.16b
+	VMOVI $0, V17.B16
+	WORD $0x4e8d9491 // sdot v17.4s, v4.16b, v13.16b
+	VMOVI $0, V18.B16
+	WORD $0x4e8d94b2 // sdot v18.4s, v5.16b, v13.16b
+	VMOVI $0, V19.B16
+	WORD $0x4e8d94d3 // sdot v19.4s, v6.16b, v13.16b
+	VADDP V17.S4, V16.S4, V16.S4
+	VADDP V19.S4, V18.S4, V18.S4
+	VADDP V18.S4, V16.S4, V16.S4
+	VMOVI $0, V17.B16
+	WORD $0x4e8e94f1 // sdot v17.4s, v7.16b, v14.16b
+	VMOVI $0, V18.B16
+	WORD $0x4e8e9512 // sdot v18.4s, v8.16b, v14.16b
+	VMOVI $0, V19.B16
+	WORD $0x4e8e9533 // sdot v19.4s, v9.16b, v14.16b
+	VMOVI $0, V20.B16
+	WORD $0x4e8e9554 // sdot v20.4s, v10.16b, v14.16b
+	VADDP V18.S4, V17.S4, V17.S4
+	VADDP V20.S4, V19.S4, V19.S4
+	VADDP V19.S4, V17.S4, V17.S4
+	WORD $0x4eab9e10 // mul v16.4s, v16.4s, v11.4s
+	WORD $0x4eac9630 // mla v16.4s, v17.4s, v12.4s
+	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
+	WORD $0x4f8f904f // fmul v15.4s, v2.4s, v15.s[0]
+	VFMLA V15.S4, V16.S4, V0.S4
+	FLDPQ 0(R21), (F13, F14)
+	FMOVD 0(R22), F15
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V16.B16
+	WORD $0x4e8d9470 // sdot v16.4s, v3.16b, v13.16b
+	VMOVI $0, V17.B16
+	WORD $0x4e8d9491 // sdot v17.4s, v4.16b, v13.16b
+	VMOVI $0, V18.B16
+	WORD $0x4e8d94b2 // sdot v18.4s, v5.16b, v13.16b
+	VMOVI $0, V19.B16
+	WORD $0x4e8d94d3 // sdot v19.4s, v6.16b, v13.16b
+	VADDP V17.S4, V16.S4, V16.S4
+	VADDP V19.S4, V18.S4, V18.S4
+	VADDP V18.S4, V16.S4, V16.S4
+	VMOVI $0, V17.B16
+	WORD $0x4e8e94f1 // sdot v17.4s, v7.16b, v14.16b
+	VMOVI $0, V18.B16
+	WORD $0x4e8e9512 // sdot v18.4s, v8.16b, v14.16b
+	VMOVI $0, V19.B16
+	WORD $0x4e8e9533 // sdot v19.4s, v9.16b, v14.16b
+	VMOVI $0, V20.B16
+	WORD $0x4e8e9554 // sdot v20.4s, v10.16b, v14.16b
+	VADDP V18.S4, V17.S4, V17.S4
+	VADDP V20.S4, V19.S4, V19.S4
+	VADDP V19.S4, V17.S4, V17.S4
+	WORD $0x4eab9e10 // mul v16.4s, v16.4s, v11.4s
+	WORD $0x4eac9630 // mla v16.4s, v17.4s, v12.4s
+	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
+	WORD $0x4f8f904f // fmul v15.4s, v2.4s, v15.s[0]
+	VFMLA V15.S4, V16.S4, V1.S4
+	ADD $32, R12
+	ADD $12, R13
+	ADD $64, R8
+	ADD $64, R9
+	ADD $64, R10
+	ADD $64, R11
+	SUB $32, R19
+	SUBS $1, R20, R20
+	BGT half2
+	ADD $82, R8
+	ADD $82, R9
+	ADD $82, R10
+	ADD $82, R11
+	SUBS $8, R14, R14
+	BGT blocks2
+	MOVD R6, R15
+	FMOVQ F0, 0(R15)
+	ADD R0<<2, R15
+	FMOVQ F1, 0(R15)
+	ADD R0<<2, R15
+	ADD $16, R6
+	ADD R1<<2, R5
+	SUBS $4, R7, R7
+	BGT rows2
+	MOVD dst+0(FP), R8
+	ADD R0<<3, R8
+	MOVD R8, dst+0(FP)
+	MOVD codes+32(FP), R8
+	ADD R2<<1, R8
+	MOVD R8, codes+32(FP)
+	MOVD meta+40(FP), R8
+	ADD R3<<1, R8
+	MOVD R8, meta+40(FP)
+	SUB $2, R4
+	B tokens2
+tokens2End:
+tokens1:
+	CMP $1, R4
+	BLT tokens1End
+	MOVD w+16(FP), R5
+	MOVD dst+0(FP), R6
+	MOVD rows+64(FP), R7
+rows1:
+	ADD $0, R5, R8
+	ADD R1, R8, R9
+	ADD R1, R9, R10
+	ADD R1, R10, R11
+	MOVD codes+32(FP), R12
+	MOVD meta+40(FP), R13
+	VMOVI $0, V0.B16
+	MOVD blocks+56(FP), R14
+blocks1:
+	VMOVI $0, V1.B16
+	MOVD $0x0d0905010c080400, R15
+	VMOV R15, V6.D[0]
+	MOVD $0x0f0b07030e0a0602, R15
+	VMOV R15, V6.D[1]
+	FMOVQ 192(R8), F2
+	ADD $208, R8, R15
+	VLD1 (R15), V1.H[0]
+	FMOVQ 192(R9), F3
+	ADD $208, R9, R15
+	VLD1 (R15), V1.H[1]
+	FMOVQ 192(R10), F4
+	ADD $208, R10, R15
+	VLD1 (R15), V1.H[2]
+	FMOVQ 192(R11), F5
+	ADD $208, R11, R15
+	VLD1 (R15), V1.H[3]
+	VZIP1 V3.S4, V2.S4, V7.S4
+	VZIP2 V3.S4, V2.S4, V8.S4
+	VZIP1 V5.S4, V4.S4, V9.S4
+	VZIP2 V5.S4, V4.S4, V10.S4
+	VZIP1 V9.D2, V7.D2, V2.D2
+	VZIP2 V9.D2, V7.D2, V3.D2
+	VZIP1 V10.D2, V8.D2, V4.D2
+	VZIP2 V10.D2, V8.D2, V5.D2
+	MOVD $scratch-256(SP), R19
+	VTBL V6.B16, [V2.B16], V2.B16
+	WORD $0x0f08a447 // sxtl v7.8h, v2.8b
+	WORD $0x4f08a448 // sxtl2 v8.8h, v2.16b
+	WORD $0x0f10a4e9 // sxtl v9.4s, v7.4h
+	FMOVQ.P F9, 16(R19)
+	WORD $0x4f10a4e9 // sxtl2 v9.4s, v7.8h
+	FMOVQ.P F9, 16(R19)
+	WORD $0x0f10a509 // sxtl v9.4s, v8.4h
+	FMOVQ.P F9, 16(R19)
+	WORD $0x4f10a509 // sxtl2 v9.4s, v8.8h
+	FMOVQ.P F9, 16(R19)
+	VTBL V6.B16, [V3.B16], V3.B16
+	WORD $0x0f08a467 // sxtl v7.8h, v3.8b
+	WORD $0x4f08a468 // sxtl2 v8.8h, v3.16b
+	WORD $0x0f10a4e9 // sxtl v9.4s, v7.4h
+	FMOVQ.P F9, 16(R19)
+	WORD $0x4f10a4e9 // sxtl2 v9.4s, v7.8h
+	FMOVQ.P F9, 16(R19)
+	WORD $0x0f10a509 // sxtl v9.4s, v8.4h
+	FMOVQ.P F9, 16(R19)
+	WORD $0x4f10a509 // sxtl2 v9.4s, v8.8h
+	FMOVQ.P F9, 16(R19)
+	VTBL V6.B16, [V4.B16], V4.B16
+	WORD $0x0f08a487 // sxtl v7.8h, v4.8b
+	WORD $0x4f08a488 // sxtl2 v8.8h, v4.16b
+	WORD $0x0f10a4e9 // sxtl v9.4s, v7.4h
+	FMOVQ.P F9, 16(R19)
+	WORD $0x4f10a4e9 // sxtl2 v9.4s, v7.8h
+	FMOVQ.P F9, 16(R19)
+	WORD $0x0f10a509 // sxtl v9.4s, v8.4h
+	FMOVQ.P F9, 16(R19)
+	WORD $0x4f10a509 // sxtl2 v9.4s, v8.8h
+	FMOVQ.P F9, 16(R19)
+	VTBL V6.B16, [V5.B16], V5.B16
+	WORD $0x0f08a4a7 // sxtl v7.8h, v5.8b
+	WORD $0x4f08a4a8 // sxtl2 v8.8h, v5.16b
+	WORD $0x0f10a4e9 // sxtl v9.4s, v7.4h
+	FMOVQ.P F9, 16(R19)
+	WORD $0x4f10a4e9 // sxtl2 v9.4s, v7.8h
+	FMOVQ.P F9, 16(R19)
+	WORD $0x0f10a509 // sxtl v9.4s, v8.4h
+	FMOVQ.P F9, 16(R19)
+	WORD $0x4f10a509 // sxtl2 v9.4s, v8.8h
+	FMOVQ.P F9, 16(R19)
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	MOVD $scratch-256(SP), R15
+	MOVD $128, R19
+	MOVD $2, R20
+half1:
+	VMOVI $15, V12.B16
+	VMOVI $0x30, V13.B16
+	VMOVI $32, V14.B16
+	ADD R19, R8, R21
+	FLDPQ 0(R21), (F10, F11)
+	FLDPQ 0(R8), (F2, F6)
+	VAND V12.B16, V2.B16, V2.B16
+	VSHL $4, V10.B16, V10.B16
+	VAND V13.B16, V10.B16, V10.B16
+	VORR V10.B16, V2.B16, V2.B16
+	VSUB V14.B16, V2.B16, V2.B16
+	VAND V12.B16, V6.B16, V6.B16
+	VSHL $4, V11.B16, V11.B16
+	VAND V13.B16, V11.B16, V11.B16
+	VORR V11.B16, V6.B16, V6.B16
+	VSUB V14.B16, V6.B16, V6.B16
+	ADD R19, R9, R21
+	FLDPQ 0(R21), (F10, F11)
+	FLDPQ 0(R9), (F3, F7)
+	VAND V12.B16, V3.B16, V3.B16
+	VSHL $4, V10.B16, V10.B16
+	VAND V13.B16, V10.B16, V10.B16
+	VORR V10.B16, V3.B16, V3.B16
+	VSUB V14.B16, V3.B16, V3.B16
+	VAND V12.B16, V7.B16, V7.B16
+	VSHL $4, V11.B16, V11.B16
+	VAND V13.B16, V11.B16, V11.B16
+	VORR V11.B16, V7.B16, V7.B16
+	VSUB V14.B16, V7.B16, V7.B16
+	ADD R19, R10, R21
+	FLDPQ 0(R21), (F10, F11)
+	FLDPQ 0(R10), (F4, F8)
+	VAND V12.B16, V4.B16, V4.B16
+	VSHL $4, V10.B16, V10.B16
+	VAND V13.B16, V10.B16, V10.B16
+	VORR V10.B16, V4.B16, V4.B16
+	VSUB V14.B16, V4.B16, V4.B16
+	VAND V12.B16, V8.B16, V8.B16
+	VSHL $4, V11.B16, V11.B16
+	VAND V13.B16, V11.B16, V11.B16
+	VORR V11.B16, V8.B16, V8.B16
+	VSUB V14.B16, V8.B16, V8.B16
+	ADD R19, R11, R21
+	FLDPQ 0(R21), (F10, F11)
+	FLDPQ 0(R11), (F5, F9)
+	VAND V12.B16, V5.B16, V5.B16
+	VSHL $4, V10.B16, V10.B16
+	VAND V13.B16, V10.B16, V10.B16
+	VORR V10.B16, V5.B16, V5.B16
+	VSUB V14.B16, V5.B16, V5.B16
+	VAND V12.B16, V9.B16, V9.B16
+	VSHL $4, V11.B16, V11.B16
+	VAND V13.B16, V11.B16, V11.B16
+	VORR V11.B16, V9.B16, V9.B16
+	VSUB V14.B16, V9.B16, V9.B16
+	FLDPQ.P 32(R15), (F10, F11)
+	MOVD R12, R21
+	MOVD R13, R22
+	FLDPQ 0(R21), (F12, F13)
+	FMOVD 0(R22), F14
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V15.B16
+	WORD $0x4e8c944f // sdot v15.4s, v2.16b, v12.16b
+	VMOVI $0, V16.B16
+	WORD $0x4e8c9470 // sdot v16.4s, v3.16b, v12.16b
+	VMOVI $0, V17.B16
+	WORD $0x4e8c9491 // sdot v17.4s, v4.16b, v12.16b
+	VMOVI $0, V18.B16
+	WORD $0x4e8c94b2 // sdot v18.4s, v5.16b, v12.16b
+	VADDP V16.S4, V15.S4, V15.S4
+	VADDP V18.S4, V17.S4, V17.S4
+	VADDP V17.S4, V15.S4, V15.S4
+	VMOVI $0, V16.B16
+	WORD $0x4e8d94d0 // sdot v16.4s, v6.16b, v13.16b
+	VMOVI $0, V17.B16
+	WORD $0x4e8d94f1 // sdot v17.4s, v7.16b, v13.16b
+	VMOVI $0, V18.B16
+	WORD $0x4e8d9512 // sdot v18.4s, v8.16b, v13.16b
+	VMOVI $0, V19.B16
+	WORD $0x4e8d9533 // sdot v19.4s, v9.16b, v13.16b
+	VADDP V17.S4, V16.S4, V16.S4
+	VADDP V19.S4, V18.S4, V18.S4
+	VADDP V18.S4, V16.S4, V16.S4
+	WORD $0x4eaa9def // mul v15.4s, v15.4s, v10.4s
+	WORD $0x4eab960f // mla v15.4s, v16.4s, v11.4s
+	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
+	WORD $0x4f8e902e // fmul v14.4s, v1.4s, v14.s[0]
+	VFMLA V14.S4, V15.S4, V0.S4
+	ADD $32, R12
+	ADD $12, R13
+	VMOVI $15, V12.B16
+	VMOVI $0x30, V13.B16
+	VMOVI $32, V14.B16
+	ADD R19, R8, R21
+	FLDPQ 0(R21), (F10, F11)
+	FLDPQ 32(R8), (F2, F6)
+	VAND V12.B16, V2.B16, V2.B16
+	VSHL $2, V10.B16, V10.B16
+	VAND V13.B16, V10.B16, V10.B16
+	VORR V10.B16, V2.B16, V2.B16
+	VSUB V14.B16, V2.B16, V2.B16
+	VAND V12.B16, V6.B16, V6.B16
+	VSHL $2, V11.B16, V11.B16
+	VAND V13.B16, V11.B16, V11.B16
+	VORR V11.B16, V6.B16, V6.B16
+	VSUB V14.B16, V6.B16, V6.B16
+	ADD R19, R9, R21
+	FLDPQ 0(R21), (F10, F11)
+	FLDPQ 32(R9), (F3, F7)
+	VAND V12.B16, V3.B16, V3.B16
+	VSHL $2, V10.B16, V10.B16
+	VAND V13.B16, V10.B16, V10.B16
+	VORR V10.B16, V3.B16, V3.B16
+	VSUB V14.B16, V3.B16, V3.B16
+	VAND V12.B16, V7.B16, V7.B16
+	VSHL $2, V11.B16, V11.B16
+	VAND V13.B16, V11.B16, V11.B16
+	VORR V11.B16, V7.B16, V7.B16
+	VSUB V14.B16, V7.B16, V7.B16
+	ADD R19, R10, R21
+	FLDPQ 0(R21), (F10, F11)
+	FLDPQ 32(R10), (F4, F8)
+	VAND V12.B16, V4.B16, V4.B16
+	VSHL $2, V10.B16, V10.B16
+	VAND V13.B16, V10.B16, V10.B16
+	VORR V10.B16, V4.B16, V4.B16
+	VSUB V14.B16, V4.B16, V4.B16
+	VAND V12.B16, V8.B16, V8.B16
+	VSHL $2, V11.B16, V11.B16
+	VAND V13.B16, V11.B16, V11.B16
+	VORR V11.B16, V8.B16, V8.B16
+	VSUB V14.B16, V8.B16, V8.B16
+	ADD R19, R11, R21
+	FLDPQ 0(R21), (F10, F11)
+	FLDPQ 32(R11), (F5, F9)
+	VAND V12.B16, V5.B16, V5.B16
+	VSHL $2, V10.B16, V10.B16
+	VAND V13.B16, V10.B16, V10.B16
+	VORR V10.B16, V5.B16, V5.B16
+	VSUB V14.B16, V5.B16, V5.B16
+	VAND V12.B16, V9.B16, V9.B16
+	VSHL $2, V11.B16, V11.B16
+	VAND V13.B16, V11.B16, V11.B16
+	VORR V11.B16, V9.B16, V9.B16
+	VSUB V14.B16, V9.B16, V9.B16
+	FLDPQ.P 32(R15), (F10, F11)
+	MOVD R12, R21
+	MOVD R13, R22
+	FLDPQ 0(R21), (F12, F13)
+	FMOVD 0(R22), F14
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V15.B16
+	WORD $0x4e8c944f // sdot v15.4s, v2.16b, v12.16b
+	VMOVI $0, V16.B16
+	WORD $0x4e8c9470 // sdot v16.4s, v3.16b, v12.16b
+	VMOVI $0, V17.B16
+	WORD $0x4e8c9491 // sdot v17.4s, v4.16b, v12.16b
+	VMOVI $0, V18.B16
+	WORD $0x4e8c94b2 // sdot v18.4s, v5.16b, v12.16b
+	VADDP V16.S4, V15.S4, V15.S4
+	VADDP V18.S4, V17.S4, V17.S4
+	VADDP V17.S4, V15.S4, V15.S4
+	VMOVI $0, V16.B16
+	WORD $0x4e8d94d0 // sdot v16.4s, v6.16b, v13.16b
+	VMOVI $0, V17.B16
+	WORD $0x4e8d94f1 // sdot v17.4s, v7.16b, v13.16b
+	VMOVI $0, V18.B16
+	WORD $0x4e8d9512 // sdot v18.4s, v8.16b, v13.16b
+	VMOVI $0, V19.B16
+	WORD $0x4e8d9533 // sdot v19.4s, v9.16b, v13.16b
+	VADDP V17.S4, V16.S4, V16.S4
+	VADDP V19.S4, V18.S4, V18.S4
+	VADDP V18.S4, V16.S4, V16.S4
+	WORD $0x4eaa9def // mul v15.4s, v15.4s, v10.4s
+	WORD $0x4eab960f // mla v15.4s, v16.4s, v11.4s
+	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
+	WORD $0x4f8e902e // fmul v14.4s, v1.4s, v14.s[0]
+	VFMLA V14.S4, V15.S4, V0.S4
+	ADD $32, R12
+	ADD $12, R13
+	VMOVI $15, V12.B16
+	VMOVI $0x30, V13.B16
+	VMOVI $32, V14.B16
+	ADD R19, R8, R21
+	FLDPQ 0(R21), (F10, F11)
+	FLDPQ 0(R8), (F2, F6)
+	VUSHR $4, V2.B16, V2.B16
+	VAND V13.B16, V10.B16, V10.B16
+	VORR V10.B16, V2.B16, V2.B16
+	VSUB V14.B16, V2.B16, V2.B16
+	VUSHR $4, V6.B16, V6.B16
+	VAND V13.B16, V11.B16, V11.B16
+	VORR V11.B16, V6.B16, V6.B16
+	VSUB V14.B16, V6.B16, V6.B16
+	ADD R19, R9, R21
+	FLDPQ 0(R21), (F10, F11)
+	FLDPQ 0(R9), (F3, F7)
+	VUSHR $4, V3.B16, V3.B16
+	VAND V13.B16, V10.B16, V10.B16
+	VORR V10.B16, V3.B16, V3.B16
+	VSUB V14.B16, V3.B16, V3.B16
+	VUSHR $4, V7.B16, V7.B16
+	VAND V13.B16, V11.B16, V11.B16
+	VORR V11.B16, V7.B16, V7.B16
+	VSUB V14.B16, V7.B16, V7.B16
+	ADD R19, R10, R21
+	FLDPQ 0(R21), (F10, F11)
+	FLDPQ 0(R10), (F4, F8)
+	VUSHR $4, V4.B16, V4.B16
+	VAND V13.B16, V10.B16, V10.B16
+	VORR V10.B16, V4.B16, V4.B16
+	VSUB V14.B16, V4.B16, V4.B16
+	VUSHR $4, V8.B16, V8.B16
+	VAND V13.B16, V11.B16, V11.B16
+	VORR V11.B16, V8.B16, V8.B16
+	VSUB V14.B16, V8.B16, V8.B16
+	ADD R19, R11, R21
+	FLDPQ 0(R21), (F10, F11)
+	FLDPQ 0(R11), (F5, F9)
+	VUSHR $4, V5.B16, V5.B16
+	VAND V13.B16, V10.B16, V10.B16
+	VORR V10.B16, V5.B16, V5.B16
+	VSUB V14.B16, V5.B16, V5.B16
+	VUSHR $4, V9.B16, V9.B16
+	VAND V13.B16, V11.B16, V11.B16
+	VORR V11.B16, V9.B16, V9.B16
+	VSUB V14.B16, V9.B16, V9.B16
+	FLDPQ.P 32(R15), (F10, F11)
+	MOVD R12, R21
+	MOVD R13, R22
+	FLDPQ 0(R21), (F12, F13)
+	FMOVD 0(R22), F14
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V15.B16
+	WORD $0x4e8c944f // sdot v15.4s, v2.16b, v12.16b
+	VMOVI $0, V16.B16
+	WORD $0x4e8c9470 // sdot v16.4s, v3.16b, v12.16b
+	VMOVI $0, V17.B16
+	WORD $0x4e8c9491 // sdot v17.4s, v4.16b, v12.16b
+	VMOVI $0, V18.B16
+	WORD $0x4e8c94b2 // sdot v18.4s, v5.16b, v12.16b
+	VADDP V16.S4, V15.S4, V15.S4
+	VADDP V18.S4, V17.S4, V17.S4
+	VADDP V17.S4, V15.S4, V15.S4
+	VMOVI $0, V16.B16
+	WORD $0x4e8d94d0 // sdot v16.4s, v6.16b, v13.16b
+	VMOVI $0, V17.B16
+	WORD $0x4e8d94f1 // sdot v17.4s, v7.16b, v13.16b
+	VMOVI $0, V18.B16
+	WORD $0x4e8d9512 // sdot v18.4s, v8.16b, v13.16b
+	VMOVI $0, V19.B16
+	WORD $0x4e8d9533 // sdot v19.4s, v9.16b, v13.16b
+	VADDP V17.S4, V16.S4, V16.S4
+	VADDP V19.S4, V18.S4, V18.S4
+	VADDP V18.S4, V16.S4, V16.S4
+	WORD $0x4eaa9def // mul v15.4s, v15.4s, v10.4s
+	WORD $0x4eab960f // mla v15.4s, v16.4s, v11.4s
+	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
+	WORD $0x4f8e902e // fmul v14.4s, v1.4s, v14.s[0]
+	VFMLA V14.S4, V15.S4, V0.S4
+	ADD $32, R12
+	ADD $12, R13
+	VMOVI $15, V12.B16
+	VMOVI $0x30, V13.B16
+	VMOVI $32, V14.B16
+	ADD R19, R8, R21
+	FLDPQ 0(R21), (F10, F11)
+	FLDPQ 32(R8), (F2, F6)
+	VUSHR $4, V2.B16, V2.B16
+	VUSHR $2, V10.B16, V10.B16
+	VAND V13.B16, V10.B16, V10.B16
+	VORR V10.B16, V2.B16, V2.B16
+	VSUB V14.B16, V2.B16, V2.B16
+	VUSHR $4, V6.B16, V6.B16
+	VUSHR $2, V11.B16, V11.B16
+	VAND V13.B16, V11.B16, V11.B16
+	VORR V11.B16, V6.B16, V6.B16
+	VSUB V14.B16, V6.B16, V6.B16
+	ADD R19, R9, R21
+	FLDPQ 0(R21), (F10, F11)
+	FLDPQ 32(R9), (F3, F7)
+	VUSHR $4, V3.B16, V3.B16
+	VUSHR $2, V10.B16, V10.B16
+	VAND V13.B16, V10.B16, V10.B16
+	VORR V10.B16, V3.B16, V3.B16
+	VSUB V14.B16, V3.B16, V3.B16
+	VUSHR $4, V7.B16, V7.B16
+	VUSHR $2, V11.B16, V11.B16
+	VAND V13.B16, V11.B16, V11.B16
+	VORR V11.B16, V7.B16, V7.B16
+	VSUB V14.B16, V7.B16, V7.B16
+	ADD R19, R10, R21
+	FLDPQ 0(R21), (F10, F11)
+	FLDPQ 32(R10), (F4, F8)
+	VUSHR $4, V4.B16, V4.B16
+	VUSHR $2, V10.B16, V10.B16
+	VAND V13.B16, V10.B16, V10.B16
+	VORR V10.B16, V4.B16, V4.B16
+	VSUB V14.B16, V4.B16, V4.B16
+	VUSHR $4, V8.B16, V8.B16
+	VUSHR $2, V11.B16, V11.B16
+	VAND V13.B16, V11.B16, V11.B16
+	VORR V11.B16, V8.B16, V8.B16
+	VSUB V14.B16, V8.B16, V8.B16
+	ADD R19, R11, R21
+	FLDPQ 0(R21), (F10, F11)
+	FLDPQ 32(R11), (F5, F9)
+	VUSHR $4, V5.B16, V5.B16
+	VUSHR $2, V10.B16, V10.B16
+	VAND V13.B16, V10.B16, V10.B16
+	VORR V10.B16, V5.B16, V5.B16
+	VSUB V14.B16, V5.B16, V5.B16
+	VUSHR $4, V9.B16, V9.B16
+	VUSHR $2, V11.B16, V11.B16
+	VAND V13.B16, V11.B16, V11.B16
+	VORR V11.B16, V9.B16, V9.B16
+	VSUB V14.B16, V9.B16, V9.B16
+	FLDPQ.P 32(R15), (F10, F11)
+	MOVD R12, R21
+	MOVD R13, R22
+	FLDPQ 0(R21), (F12, F13)
+	FMOVD 0(R22), F14
+	ADD R2, R21
+	ADD R3, R22
+	VMOVI $0, V15.B16
+	WORD $0x4e8c944f // sdot v15.4s, v2.16b, v12.16b
+	VMOVI $0, V16.B16
+	WORD $0x4e8c9470 // sdot v16.4s, v3.16b, v12.16b
+	VMOVI $0, V17.B16
+	WORD $0x4e8c9491 // sdot v17.4s, v4.16b, v12.16b
+	VMOVI $0, V18.B16
+	WORD $0x4e8c94b2 // sdot v18.4s, v5.16b, v12.16b
+	VADDP V16.S4, V15.S4, V15.S4
+	VADDP V18.S4, V17.S4, V17.S4
+	VADDP V17.S4, V15.S4, V15.S4
+	VMOVI $0, V16.B16
+	WORD $0x4e8d94d0 // sdot v16.4s, v6.16b, v13.16b
+	VMOVI $0, V17.B16
+	WORD $0x4e8d94f1 // sdot v17.4s, v7.16b, v13.16b
+	VMOVI $0, V18.B16
+	WORD $0x4e8d9512 // sdot v18.4s, v8.16b, v13.16b
+	VMOVI $0, V19.B16
+	WORD $0x4e8d9533 // sdot v19.4s, v9.16b, v13.16b
+	VADDP V17.S4, V16.S4, V16.S4
+	VADDP V19.S4, V18.S4, V18.S4
+	VADDP V18.S4, V16.S4, V16.S4
+	WORD $0x4eaa9def // mul v15.4s, v15.4s, v10.4s
+	WORD $0x4eab960f // mla v15.4s, v16.4s, v11.4s
+	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
+	WORD $0x4f8e902e // fmul v14.4s, v1.4s, v14.s[0]
+	VFMLA V14.S4, V15.S4, V0.S4
+	ADD $32, R12
+	ADD $12, R13
+	ADD $64, R8
+	ADD $64, R9
+	ADD $64, R10
+	ADD $64, R11
+	SUB $32, R19
+	SUBS $1, R20, R20
+	BGT half1
+	ADD $82, R8
+	ADD $82, R9
+	ADD $82, R10
+	ADD $82, R11
+	SUBS $8, R14, R14
+	BGT blocks1
+	MOVD R6, R15
+	FMOVQ F0, 0(R15)
+	ADD R0<<2, R15
+	ADD $16, R6
+	ADD R1<<2, R5
+	SUBS $4, R7, R7
+	BGT rows1
+	MOVD dst+0(FP), R8
+	ADD R0<<2, R8
+	MOVD R8, dst+0(FP)
+	MOVD codes+32(FP), R8
+	ADD R2, R8
+	MOVD R8, codes+32(FP)
+	MOVD meta+40(FP), R8
+	ADD R3, R8
+	MOVD R8, meta+40(FP)
+	SUB $1, R4
+	B tokens1
+tokens1End:
+	RET

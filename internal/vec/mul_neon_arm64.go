@@ -13,3 +13,13 @@ func mulQ8_0NEON(dst *float32, ld int, w *byte, stride int, codes *int8, meta *b
 //
 //go:noescape
 func mulQ4_0NEON(dst *float32, ld int, w *byte, stride int, codes *int8, meta *byte, n int, blocks int, rows int)
+
+// dst[q*ld+j] = x[q]·row j, q < n; rows is a multiple of 4.
+//
+//go:noescape
+func mulQ4_KNEON(dst *float32, ld int, w *byte, stride int, codes *int8, meta *byte, n int, blocks int, rows int)
+
+// dst[q*ld+j] = x[q]·row j, q < n; rows is a multiple of 4.
+//
+//go:noescape
+func mulQ6_KNEON(dst *float32, ld int, w *byte, stride int, codes *int8, meta *byte, n int, blocks int, rows int)

@@ -1531,3 +1531,5613 @@ blocks1:
 	B tokens1
 tokens1End:
 	RET
+
+// func mulQ4_KNEON(dst *float32, ld int, w *byte, stride int, codes *int8, meta *byte, n int, blocks int, rows int)
+TEXT ·mulQ4_KNEON(SB), NOSPLIT, $256-72
+	MOVD ld+8(FP), R0
+	MOVD stride+24(FP), R1
+	MOVD blocks+56(FP), R4
+	LSL $5, R4, R2
+	ADD R4<<1, R4, R3
+	LSL $2, R3
+	MOVD n+48(FP), R4
+tokens8:
+	CMP $8, R4
+	BLT tokens8End
+	MOVD w+16(FP), R5
+	MOVD dst+0(FP), R6
+	MOVD rows+64(FP), R7
+rows8:
+	ADD $0, R5, R8
+	ADD R1, R8, R9
+	ADD R1, R9, R10
+	ADD R1, R10, R11
+	MOVD codes+32(FP), R12
+	MOVD meta+40(FP), R13
+	VMOVI $0, V0.B16
+	VMOVI $0, V1.B16
+	VMOVI $0, V2.B16
+	VMOVI $0, V3.B16
+	VMOVI $0, V4.B16
+	VMOVI $0, V5.B16
+	VMOVI $0, V6.B16
+	VMOVI $0, V7.B16
+	MOVD blocks+56(FP), R14
+blocks8:
+	FMOVQ.P 16(R8), F8
+	FMOVQ.P 16(R9), F9
+	FMOVQ.P 16(R10), F10
+	FMOVQ.P 16(R11), F11
+	VZIP1 V9.S4, V8.S4, V12.S4
+	VZIP2 V9.S4, V8.S4, V13.S4
+	VZIP1 V11.S4, V10.S4, V14.S4
+	VZIP2 V11.S4, V10.S4, V15.S4
+	VZIP1 V14.D2, V12.D2, V8.D2
+	VZIP2 V14.D2, V12.D2, V9.D2
+	VZIP1 V15.D2, V13.D2, V10.D2
+	VZIP2 V15.D2, V13.D2, V11.D2
+	VUZP1 V8.H8, V8.H8, V12.H8
+	VUZP2 V8.H8, V8.H8, V13.H8
+	WORD $0x0e21798c // fcvtl v12.4s, v12.4h
+	WORD $0x0e2179ad // fcvtl v13.4s, v13.4h
+	MOVD $0x3c000000, R15
+	VDUP R15, V14.S4
+	WORD $0x6e2eddad // fmul v13.4s, v13.4s, v14.4s
+	MOVD $0x0d0905010c080400, R15
+	VMOV R15, V18.D[0]
+	MOVD $0x0f0b07030e0a0602, R15
+	VMOV R15, V18.D[1]
+	VMOVI $0x3f, V15.B16
+	VMOVI $0x30, V16.B16
+	VMOVI $0x0f, V17.B16
+	MOVD $scratch-256(SP), R15
+	VUSHR $2, V9.B16, V20.B16
+	VAND V16.B16, V20.B16, V20.B16
+	VAND V17.B16, V11.B16, V21.B16
+	VORR V21.B16, V20.B16, V20.B16
+	VAND V15.B16, V9.B16, V19.B16
+	VTBL V18.B16, [V19.B16], V19.B16
+	WORD $0x0f08a676 // sxtl v22.8h, v19.8b
+	WORD $0x4f08a677 // sxtl2 v23.8h, v19.16b
+	WORD $0x0f10a6d8 // sxtl v24.4s, v22.4h
+	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
+	WORD $0x6e2cdf18 // fmul v24.4s, v24.4s, v12.4s
+	FMOVQ.P F24, 16(R15)
+	WORD $0x4f10a6d8 // sxtl2 v24.4s, v22.8h
+	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
+	WORD $0x6e2cdf18 // fmul v24.4s, v24.4s, v12.4s
+	FMOVQ.P F24, 16(R15)
+	WORD $0x0f10a6f8 // sxtl v24.4s, v23.4h
+	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
+	WORD $0x6e2cdf18 // fmul v24.4s, v24.4s, v12.4s
+	FMOVQ.P F24, 16(R15)
+	WORD $0x4f10a6f8 // sxtl2 v24.4s, v23.8h
+	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
+	WORD $0x6e2cdf18 // fmul v24.4s, v24.4s, v12.4s
+	FMOVQ.P F24, 16(R15)
+	VTBL V18.B16, [V20.B16], V20.B16
+	WORD $0x0f08a696 // sxtl v22.8h, v20.8b
+	WORD $0x4f08a697 // sxtl2 v23.8h, v20.16b
+	WORD $0x0f10a6d8 // sxtl v24.4s, v22.4h
+	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
+	WORD $0x6e2cdf18 // fmul v24.4s, v24.4s, v12.4s
+	FMOVQ.P F24, 16(R15)
+	WORD $0x4f10a6d8 // sxtl2 v24.4s, v22.8h
+	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
+	WORD $0x6e2cdf18 // fmul v24.4s, v24.4s, v12.4s
+	FMOVQ.P F24, 16(R15)
+	WORD $0x0f10a6f8 // sxtl v24.4s, v23.4h
+	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
+	WORD $0x6e2cdf18 // fmul v24.4s, v24.4s, v12.4s
+	FMOVQ.P F24, 16(R15)
+	WORD $0x4f10a6f8 // sxtl2 v24.4s, v23.8h
+	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
+	WORD $0x6e2cdf18 // fmul v24.4s, v24.4s, v12.4s
+	FMOVQ.P F24, 16(R15)
+	VUSHR $2, V10.B16, V20.B16
+	VAND V16.B16, V20.B16, V20.B16
+	VUSHR $4, V11.B16, V21.B16
+	VORR V21.B16, V20.B16, V20.B16
+	VAND V15.B16, V10.B16, V19.B16
+	VTBL V18.B16, [V19.B16], V19.B16
+	WORD $0x0f08a676 // sxtl v22.8h, v19.8b
+	WORD $0x4f08a677 // sxtl2 v23.8h, v19.16b
+	WORD $0x0f10a6d8 // sxtl v24.4s, v22.4h
+	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
+	WORD $0x6e2ddf18 // fmul v24.4s, v24.4s, v13.4s
+	FMOVQ.P F24, 16(R15)
+	WORD $0x4f10a6d8 // sxtl2 v24.4s, v22.8h
+	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
+	WORD $0x6e2ddf18 // fmul v24.4s, v24.4s, v13.4s
+	FMOVQ.P F24, 16(R15)
+	WORD $0x0f10a6f8 // sxtl v24.4s, v23.4h
+	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
+	WORD $0x6e2ddf18 // fmul v24.4s, v24.4s, v13.4s
+	FMOVQ.P F24, 16(R15)
+	WORD $0x4f10a6f8 // sxtl2 v24.4s, v23.8h
+	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
+	WORD $0x6e2ddf18 // fmul v24.4s, v24.4s, v13.4s
+	FMOVQ.P F24, 16(R15)
+	VTBL V18.B16, [V20.B16], V20.B16
+	WORD $0x0f08a696 // sxtl v22.8h, v20.8b
+	WORD $0x4f08a697 // sxtl2 v23.8h, v20.16b
+	WORD $0x0f10a6d8 // sxtl v24.4s, v22.4h
+	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
+	WORD $0x6e2ddf18 // fmul v24.4s, v24.4s, v13.4s
+	FMOVQ.P F24, 16(R15)
+	WORD $0x4f10a6d8 // sxtl2 v24.4s, v22.8h
+	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
+	WORD $0x6e2ddf18 // fmul v24.4s, v24.4s, v13.4s
+	FMOVQ.P F24, 16(R15)
+	WORD $0x0f10a6f8 // sxtl v24.4s, v23.4h
+	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
+	WORD $0x6e2ddf18 // fmul v24.4s, v24.4s, v13.4s
+	FMOVQ.P F24, 16(R15)
+	WORD $0x4f10a6f8 // sxtl2 v24.4s, v23.8h
+	WORD $0x4e21db18 // scvtf v24.4s, v24.4s
+	WORD $0x6e2ddf18 // fmul v24.4s, v24.4s, v13.4s
+	FMOVQ.P F24, 16(R15)
+	MOVD $scratch-256(SP), R15
+	MOVD $4, R19
+pair8:
+	FLDPQ 0(R8), (F8, F12)
+	FLDPQ 0(R9), (F9, F13)
+	FLDPQ 0(R10), (F10, F14)
+	FLDPQ 0(R11), (F11, F15)
+	VMOVI $15, V16.B16
+	VAND V16.B16, V8.B16, V8.B16
+	VAND V16.B16, V9.B16, V9.B16
+	VAND V16.B16, V10.B16, V10.B16
+	VAND V16.B16, V11.B16, V11.B16
+	VAND V16.B16, V12.B16, V12.B16
+	VAND V16.B16, V13.B16, V13.B16
+	VAND V16.B16, V14.B16, V14.B16
+	VAND V16.B16, V15.B16, V15.B16
+	FMOVQ 128(R15), F17
+	FMOVQ.P 16(R15), F16
+	MOVD R12, R20
+	MOVD R13, R21
+	FLDPQ 0(R20), (F18, F19)
+	FMOVD 0(R21), F20
+	ADD R2, R20
+	ADD R3, R21
+	WORD $0x0e32c119 // smull v25.8h, v8.8b, v18.8b
+	WORD $0x4e328119 // smlal2 v25.8h, v8.16b, v18.16b
+	WORD $0x0e338199 // smlal v25.8h, v12.8b, v19.8b
+	WORD $0x4e338199 // smlal2 v25.8h, v12.16b, v19.16b
+	WORD $0x4e602b35 // saddlp v21.4s, v25.8h
+	WORD $0x0e32c139 // smull v25.8h, v9.8b, v18.8b
+	WORD $0x4e328139 // smlal2 v25.8h, v9.16b, v18.16b
+	WORD $0x0e3381b9 // smlal v25.8h, v13.8b, v19.8b
+	WORD $0x4e3381b9 // smlal2 v25.8h, v13.16b, v19.16b
+	WORD $0x4e602b36 // saddlp v22.4s, v25.8h
+	WORD $0x0e32c159 // smull v25.8h, v10.8b, v18.8b
+	WORD $0x4e328159 // smlal2 v25.8h, v10.16b, v18.16b
+	WORD $0x0e3381d9 // smlal v25.8h, v14.8b, v19.8b
+	WORD $0x4e3381d9 // smlal2 v25.8h, v14.16b, v19.16b
+	WORD $0x4e602b37 // saddlp v23.4s, v25.8h
+	WORD $0x0e32c179 // smull v25.8h, v11.8b, v18.8b
+	WORD $0x4e328179 // smlal2 v25.8h, v11.16b, v18.16b
+	WORD $0x0e3381f9 // smlal v25.8h, v15.8b, v19.8b
+	WORD $0x4e3381f9 // smlal2 v25.8h, v15.16b, v19.16b
+	WORD $0x4e602b38 // saddlp v24.4s, v25.8h
+	VADDP V22.S4, V21.S4, V21.S4
+	VADDP V24.S4, V23.S4, V23.S4
+	VADDP V23.S4, V21.S4, V21.S4
+	WORD $0x4e21dab5 // scvtf v21.4s, v21.4s
+	WORD $0x4f949216 // fmul v22.4s, v16.4s, v20.s[0]
+	VFMLA V22.S4, V21.S4, V0.S4
+	WORD $0x4e21da97 // scvtf v23.4s, v20.4s
+	WORD $0x4f949236 // fmul v22.4s, v17.4s, v20.s[0]
+	WORD $0x4fb712c0 // fmla v0.4s, v22.4s, v23.s[1]
+	FLDPQ 0(R20), (F18, F19)
+	FMOVD 0(R21), F20
+	ADD R2, R20
+	ADD R3, R21
+	WORD $0x0e32c119 // smull v25.8h, v8.8b, v18.8b
+	WORD $0x4e328119 // smlal2 v25.8h, v8.16b, v18.16b
+	WORD $0x0e338199 // smlal v25.8h, v12.8b, v19.8b
+	WORD $0x4e338199 // smlal2 v25.8h, v12.16b, v19.16b
+	WORD $0x4e602b35 // saddlp v21.4s, v25.8h
+	WORD $0x0e32c139 // smull v25.8h, v9.8b, v18.8b
+	WORD $0x4e328139 // smlal2 v25.8h, v9.16b, v18.16b
+	WORD $0x0e3381b9 // smlal v25.8h, v13.8b, v19.8b
+	WORD $0x4e3381b9 // smlal2 v25.8h, v13.16b, v19.16b
+	WORD $0x4e602b36 // saddlp v22.4s, v25.8h
+	WORD $0x0e32c159 // smull v25.8h, v10.8b, v18.8b
+	WORD $0x4e328159 // smlal2 v25.8h, v10.16b, v18.16b
+	WORD $0x0e3381d9 // smlal v25.8h, v14.8b, v19.8b
+	WORD $0x4e3381d9 // smlal2 v25.8h, v14.16b, v19.16b
+	WORD $0x4e602b37 // saddlp v23.4s, v25.8h
+	WORD $0x0e32c179 // smull v25.8h, v11.8b, v18.8b
+	WORD $0x4e328179 // smlal2 v25.8h, v11.16b, v18.16b
+	WORD $0x0e3381f9 // smlal v25.8h, v15.8b, v19.8b
+	WORD $0x4e3381f9 // smlal2 v25.8h, v15.16b, v19.16b
+	WORD $0x4e602b38 // saddlp v24.4s, v25.8h
+	VADDP V22.S4, V21.S4, V21.S4
+	VADDP V24.S4, V23.S4, V23.S4
+	VADDP V23.S4, V21.S4, V21.S4
+	WORD $0x4e21dab5 // scvtf v21.4s, v21.4s
+	WORD $0x4f949216 // fmul v22.4s, v16.4s, v20.s[0]
+	VFMLA V22.S4, V21.S4, V1.S4
+	WORD $0x4e21da97 // scvtf v23.4s, v20.4s
+	WORD $0x4f949236 // fmul v22.4s, v17.4s, v20.s[0]
+	WORD $0x4fb712c1 // fmla v1.4s, v22.4s, v23.s[1]
+	FLDPQ 0(R20), (F18, F19)
+	FMOVD 0(R21), F20
+	ADD R2, R20
+	ADD R3, R21
+	WORD $0x0e32c119 // smull v25.8h, v8.8b, v18.8b
+	WORD $0x4e328119 // smlal2 v25.8h, v8.16b, v18.16b
+	WORD $0x0e338199 // smlal v25.8h, v12.8b, v19.8b
+	WORD $0x4e338199 // smlal2 v25.8h, v12.16b, v19.16b
+	WORD $0x4e602b35 // saddlp v21.4s, v25.8h
+	WORD $0x0e32c139 // smull v25.8h, v9.8b, v18.8b
+	WORD $0x4e328139 // smlal2 v25.8h, v9.16b, v18.16b
+	WORD $0x0e3381b9 // smlal v25.8h, v13.8b, v19.8b
+	WORD $0x4e3381b9 // smlal2 v25.8h, v13.16b, v19.16b
+	WORD $0x4e602b36 // saddlp v22.4s, v25.8h
+	WORD $0x0e32c159 // smull v25.8h, v10.8b, v18.8b
+	WORD $0x4e328159 // smlal2 v25.8h, v10.16b, v18.16b
+	WORD $0x0e3381d9 // smlal v25.8h, v14.8b, v19.8b
+	WORD $0x4e3381d9 // smlal2 v25.8h, v14.16b, v19.16b
+	WORD $0x4e602b37 // saddlp v23.4s, v25.8h
+	WORD $0x0e32c179 // smull v25.8h, v11.8b, v18.8b
+	WORD $0x4e328179 // smlal2 v25.8h, v11.16b, v18.16b
+	WORD $0x0e3381f9 // smlal v25.8h, v15.8b, v19.8b
+	WORD $0x4e3381f9 // smlal2 v25.8h, v15.16b, v19.16b
+	WORD $0x4e602b38 // saddlp v24.4s, v25.8h
+	VADDP V22.S4, V21.S4, V21.S4
+	VADDP V24.S4, V23.S4, V23.S4
+	VADDP V23.S4, V21.S4, V21.S4
+	WORD $0x4e21dab5 // scvtf v21.4s, v21.4s
+	WORD $0x4f949216 // fmul v22.4s, v16.4s, v20.s[0]
+	VFMLA V22.S4, V21.S4, V2.S4
+	WORD $0x4e21da97 // scvtf v23.4s, v20.4s
+	WORD $0x4f949236 // fmul v22.4s, v17.4s, v20.s[0]
+	WORD $0x4fb712c2 // fmla v2.4s, v22.4s, v23.s[1]
+	FLDPQ 0(R20), (F18, F19)
+	FMOVD 0(R21), F20
+	ADD R2, R20
+	ADD R3, R21
+	WORD $0x0e32c119 // smull v25.8h, v8.8b, v18.8b
+	WORD $0x4e328119 // smlal2 v25.8h, v8.16b, v18.16b
+	WORD $0x0e338199 // smlal v25.8h, v12.8b, v19.8b
+	WORD $0x4e338199 // smlal2 v25.8h, v12.16b, v19.16b
+	WORD $0x4e602b35 // saddlp v21.4s, v25.8h
+	WORD $0x0e32c139 // smull v25.8h, v9.8b, v18.8b
+	WORD $0x4e328139 // smlal2 v25.8h, v9.16b, v18.16b
+	WORD $0x0e3381b9 // smlal v25.8h, v13.8b, v19.8b
+	WORD $0x4e3381b9 // smlal2 v25.8h, v13.16b, v19.16b
+	WORD $0x4e602b36 // saddlp v22.4s, v25.8h
+	WORD $0x0e32c159 // smull v25.8h, v10.8b, v18.8b
+	WORD $0x4e328159 // smlal2 v25.8h, v10.16b, v18.16b
+	WORD $0x0e3381d9 // smlal v25.8h, v14.8b, v19.8b
+	WORD $0x4e3381d9 // smlal2 v25.8h, v14.16b, v19.16b
+	WORD $0x4e602b37 // saddlp v23.4s, v25.8h
+	WORD $0x0e32c179 // smull v25.8h, v11.8b, v18.8b
+	WORD $0x4e328179 // smlal2 v25.8h, v11.16b, v18.16b
+	WORD $0x0e3381f9 // smlal v25.8h, v15.8b, v19.8b
+	WORD $0x4e3381f9 // smlal2 v25.8h, v15.16b, v19.16b
+	WORD $0x4e602b38 // saddlp v24.4s, v25.8h
+	VADDP V22.S4, V21.S4, V21.S4
+	VADDP V24.S4, V23.S4, V23.S4
+	VADDP V23.S4, V21.S4, V21.S4
+	WORD $0x4e21dab5 // scvtf v21.4s, v21.4s
+	WORD $0x4f949216 // fmul v22.4s, v16.4s, v20.s[0]
+	VFMLA V22.S4, V21.S4, V3.S4
+	WORD $0x4e21da97 // scvtf v23.4s, v20.4s
+	WORD $0x4f949236 // fmul v22.4s, v17.4s, v20.s[0]
+	WORD $0x4fb712c3 // fmla v3.4s, v22.4s, v23.s[1]
+	FLDPQ 0(R20), (F18, F19)
+	FMOVD 0(R21), F20
+	ADD R2, R20
+	ADD R3, R21
+	WORD $0x0e32c119 // smull v25.8h, v8.8b, v18.8b
+	WORD $0x4e328119 // smlal2 v25.8h, v8.16b, v18.16b
+	WORD $0x0e338199 // smlal v25.8h, v12.8b, v19.8b
+	WORD $0x4e338199 // smlal2 v25.8h, v12.16b, v19.16b
+	WORD $0x4e602b35 // saddlp v21.4s, v25.8h
+	WORD $0x0e32c139 // smull v25.8h, v9.8b, v18.8b
+	WORD $0x4e328139 // smlal2 v25.8h, v9.16b, v18.16b
+	WORD $0x0e3381b9 // smlal v25.8h, v13.8b, v19.8b
+	WORD $0x4e3381b9 // smlal2 v25.8h, v13.16b, v19.16b
+	WORD $0x4e602b36 // saddlp v22.4s, v25.8h
+	WORD $0x0e32c159 // smull v25.8h, v10.8b, v18.8b
+	WORD $0x4e328159 // smlal2 v25.8h, v10.16b, v18.16b
+	WORD $0x0e3381d9 // smlal v25.8h, v14.8b, v19.8b
+	WORD $0x4e3381d9 // smlal2 v25.8h, v14.16b, v19.16b
+	WORD $0x4e602b37 // saddlp v23.4s, v25.8h
+	WORD $0x0e32c179 // smull v25.8h, v11.8b, v18.8b
+	WORD $0x4e328179 // smlal2 v25.8h, v11.16b, v18.16b
+	WORD $0x0e3381f9 // smlal v25.8h, v15.8b, v19.8b
+	WORD $0x4e3381f9 // smlal2 v25.8h, v15.16b, v19.16b
+	WORD $0x4e602b38 // saddlp v24.4s, v25.8h
+	VADDP V22.S4, V21.S4, V21.S4
+	VADDP V24.S4, V23.S4, V23.S4
+	VADDP V23.S4, V21.S4, V21.S4
+	WORD $0x4e21dab5 // scvtf v21.4s, v21.4s
+	WORD $0x4f949216 // fmul v22.4s, v16.4s, v20.s[0]
+	VFMLA V22.S4, V21.S4, V4.S4
+	WORD $0x4e21da97 // scvtf v23.4s, v20.4s
+	WORD $0x4f949236 // fmul v22.4s, v17.4s, v20.s[0]
+	WORD $0x4fb712c4 // fmla v4.4s, v22.4s, v23.s[1]
+	FLDPQ 0(R20), (F18, F19)
+	FMOVD 0(R21), F20
+	ADD R2, R20
+	ADD R3, R21
+	WORD $0x0e32c119 // smull v25.8h, v8.8b, v18.8b
+	WORD $0x4e328119 // smlal2 v25.8h, v8.16b, v18.16b
+	WORD $0x0e338199 // smlal v25.8h, v12.8b, v19.8b
+	WORD $0x4e338199 // smlal2 v25.8h, v12.16b, v19.16b
+	WORD $0x4e602b35 // saddlp v21.4s, v25.8h
+	WORD $0x0e32c139 // smull v25.8h, v9.8b, v18.8b
+	WORD $0x4e328139 // smlal2 v25.8h, v9.16b, v18.16b
+	WORD $0x0e3381b9 // smlal v25.8h, v13.8b, v19.8b
+	WORD $0x4e3381b9 // smlal2 v25.8h, v13.16b, v19.16b
+	WORD $0x4e602b36 // saddlp v22.4s, v25.8h
+	WORD $0x0e32c159 // smull v25.8h, v10.8b, v18.8b
+	WORD $0x4e328159 // smlal2 v25.8h, v10.16b, v18.16b
+	WORD $0x0e3381d9 // smlal v25.8h, v14.8b, v19.8b
+	WORD $0x4e3381d9 // smlal2 v25.8h, v14.16b, v19.16b
+	WORD $0x4e602b37 // saddlp v23.4s, v25.8h
+	WORD $0x0e32c179 // smull v25.8h, v11.8b, v18.8b
+	WORD $0x4e328179 // smlal2 v25.8h, v11.16b, v18.16b
+	WORD $0x0e3381f9 // smlal v25.8h, v15.8b, v19.8b
+	WORD $0x4e3381f9 // smlal2 v25.8h, v15.16b, v19.16b
+	WORD $0x4e602b38 // saddlp v24.4s, v25.8h
+	VADDP V22.S4, V21.S4, V21.S4
+	VADDP V24.S4, V23.S4, V23.S4
+	VADDP V23.S4, V21.S4, V21.S4
+	WORD $0x4e21dab5 // scvtf v21.4s, v21.4s
+	WORD $0x4f949216 // fmul v22.4s, v16.4s, v20.s[0]
+	VFMLA V22.S4, V21.S4, V5.S4
+	WORD $0x4e21da97 // scvtf v23.4s, v20.4s
+	WORD $0x4f949236 // fmul v22.4s, v17.4s, v20.s[0]
+	WORD $0x4fb712c5 // fmla v5.4s, v22.4s, v23.s[1]
+	FLDPQ 0(R20), (F18, F19)
+	FMOVD 0(R21), F20
+	ADD R2, R20
+	ADD R3, R21
+	WORD $0x0e32c119 // smull v25.8h, v8.8b, v18.8b
+	WORD $0x4e328119 // smlal2 v25.8h, v8.16b, v18.16b
+	WORD $0x0e338199 // smlal v25.8h, v12.8b, v19.8b
+	WORD $0x4e338199 // smlal2 v25.8h, v12.16b, v19.16b
+	WORD $0x4e602b35 // saddlp v21.4s, v25.8h
+	WORD $0x0e32c139 // smull v25.8h, v9.8b, v18.8b
+	WORD $0x4e328139 // smlal2 v25.8h, v9.16b, v18.16b
+	WORD $0x0e3381b9 // smlal v25.8h, v13.8b, v19.8b
+	WORD $0x4e3381b9 // smlal2 v25.8h, v13.16b, v19.16b
+	WORD $0x4e602b36 // saddlp v22.4s, v25.8h
+	WORD $0x0e32c159 // smull v25.8h, v10.8b, v18.8b
+	WORD $0x4e328159 // smlal2 v25.8h, v10.16b, v18.16b
+	WORD $0x0e3381d9 // smlal v25.8h, v14.8b, v19.8b
+	WORD $0x4e3381d9 // smlal2 v25.8h, v14.16b, v19.16b
+	WORD $0x4e602b37 // saddlp v23.4s, v25.8h
+	WORD $0x0e32c179 // smull v25.8h, v11.8b, v18.8b
+	WORD $0x4e328179 // smlal2 v25.8h, v11.16b, v18.16b
+	WORD $0x0e3381f9 // smlal v25.8h, v15.8b, v19.8b
+	WORD $0x4e3381f9 // smlal2 v25.8h, v15.16b, v19.16b
+	WORD $0x4e602b38 // saddlp v24.4s, v25.8h
+	VADDP V22.S4, V21.S4, V21.S4
+	VADDP V24.S4, V23.S4, V23.S4
+	VADDP V23.S4, V21.S4, V21.S4
+	WORD $0x4e21dab5 // scvtf v21.4s, v21.4s
+	WORD $0x4f949216 // fmul v22.4s, v16.4s, v20.s[0]
+	VFMLA V22.S4, V21.S4, V6.S4
+	WORD $0x4e21da97 // scvtf v23.4s, v20.4s
+	WORD $0x4f949236 // fmul v22.4s, v17.4s, v20.s[0]
+	WORD $0x4fb712c6 // fmla v6.4s, v22.4s, v23.s[1]
+	FLDPQ 0(R20), (F18, F19)
+	FMOVD 0(R21), F20
+	ADD R2, R20
+	ADD R3, R21
+	WORD $0x0e32c119 // smull v25.8h, v8.8b, v18.8b
+	WORD $0x4e328119 // smlal2 v25.8h, v8.16b, v18.16b
+	WORD $0x0e338199 // smlal v25.8h, v12.8b, v19.8b
+	WORD $0x4e338199 // smlal2 v25.8h, v12.16b, v19.16b
+	WORD $0x4e602b35 // saddlp v21.4s, v25.8h
+	WORD $0x0e32c139 // smull v25.8h, v9.8b, v18.8b
+	WORD $0x4e328139 // smlal2 v25.8h, v9.16b, v18.16b
+	WORD $0x0e3381b9 // smlal v25.8h, v13.8b, v19.8b
+	WORD $0x4e3381b9 // smlal2 v25.8h, v13.16b, v19.16b
+	WORD $0x4e602b36 // saddlp v22.4s, v25.8h
+	WORD $0x0e32c159 // smull v25.8h, v10.8b, v18.8b
+	WORD $0x4e328159 // smlal2 v25.8h, v10.16b, v18.16b
+	WORD $0x0e3381d9 // smlal v25.8h, v14.8b, v19.8b
+	WORD $0x4e3381d9 // smlal2 v25.8h, v14.16b, v19.16b
+	WORD $0x4e602b37 // saddlp v23.4s, v25.8h
+	WORD $0x0e32c179 // smull v25.8h, v11.8b, v18.8b
+	WORD $0x4e328179 // smlal2 v25.8h, v11.16b, v18.16b
+	WORD $0x0e3381f9 // smlal v25.8h, v15.8b, v19.8b
+	WORD $0x4e3381f9 // smlal2 v25.8h, v15.16b, v19.16b
+	WORD $0x4e602b38 // saddlp v24.4s, v25.8h
+	VADDP V22.S4, V21.S4, V21.S4
+	VADDP V24.S4, V23.S4, V23.S4
+	VADDP V23.S4, V21.S4, V21.S4
+	WORD $0x4e21dab5 // scvtf v21.4s, v21.4s
+	WORD $0x4f949216 // fmul v22.4s, v16.4s, v20.s[0]
+	VFMLA V22.S4, V21.S4, V7.S4
+	WORD $0x4e21da97 // scvtf v23.4s, v20.4s
+	WORD $0x4f949236 // fmul v22.4s, v17.4s, v20.s[0]
+	WORD $0x4fb712c7 // fmla v7.4s, v22.4s, v23.s[1]
+	ADD $32, R12
+	ADD $12, R13
+	FLDPQ.P 32(R8), (F8, F12)
+	FLDPQ.P 32(R9), (F9, F13)
+	FLDPQ.P 32(R10), (F10, F14)
+	FLDPQ.P 32(R11), (F11, F15)
+	VMOVI $15, V16.B16
+	VUSHR $4, V8.B16, V8.B16
+	VUSHR $4, V9.B16, V9.B16
+	VUSHR $4, V10.B16, V10.B16
+	VUSHR $4, V11.B16, V11.B16
+	VUSHR $4, V12.B16, V12.B16
+	VUSHR $4, V13.B16, V13.B16
+	VUSHR $4, V14.B16, V14.B16
+	VUSHR $4, V15.B16, V15.B16
+	FMOVQ 128(R15), F17
+	FMOVQ.P 16(R15), F16
+	MOVD R12, R20
+	MOVD R13, R21
+	FLDPQ 0(R20), (F18, F19)
+	FMOVD 0(R21), F20
+	ADD R2, R20
+	ADD R3, R21
+	WORD $0x0e32c119 // smull v25.8h, v8.8b, v18.8b
+	WORD $0x4e328119 // smlal2 v25.8h, v8.16b, v18.16b
+	WORD $0x0e338199 // smlal v25.8h, v12.8b, v19.8b
+	WORD $0x4e338199 // smlal2 v25.8h, v12.16b, v19.16b
+	WORD $0x4e602b35 // saddlp v21.4s, v25.8h
+	WORD $0x0e32c139 // smull v25.8h, v9.8b, v18.8b
+	WORD $0x4e328139 // smlal2 v25.8h, v9.16b, v18.16b
+	WORD $0x0e3381b9 // smlal v25.8h, v13.8b, v19.8b
+	WORD $0x4e3381b9 // smlal2 v25.8h, v13.16b, v19.16b
+	WORD $0x4e602b36 // saddlp v22.4s, v25.8h
+	WORD $0x0e32c159 // smull v25.8h, v10.8b, v18.8b
+	WORD $0x4e328159 // smlal2 v25.8h, v10.16b, v18.16b
+	WORD $0x0e3381d9 // smlal v25.8h, v14.8b, v19.8b
+	WORD $0x4e3381d9 // smlal2 v25.8h, v14.16b, v19.16b
+	WORD $0x4e602b37 // saddlp v23.4s, v25.8h
+	WORD $0x0e32c179 // smull v25.8h, v11.8b, v18.8b
+	WORD $0x4e328179 // smlal2 v25.8h, v11.16b, v18.16b
+	WORD $0x0e3381f9 // smlal v25.8h, v15.8b, v19.8b
+	WORD $0x4e3381f9 // smlal2 v25.8h, v15.16b, v19.16b
+	WORD $0x4e602b38 // saddlp v24.4s, v25.8h
+	VADDP V22.S4, V21.S4, V21.S4
+	VADDP V24.S4, V23.S4, V23.S4
+	VADDP V23.S4, V21.S4, V21.S4
+	WORD $0x4e21dab5 // scvtf v21.4s, v21.4s
+	WORD $0x4f949216 // fmul v22.4s, v16.4s, v20.s[0]
+	VFMLA V22.S4, V21.S4, V0.S4
+	WORD $0x4e21da97 // scvtf v23.4s, v20.4s
+	WORD $0x4f949236 // fmul v22.4s, v17.4s, v20.s[0]
+	WORD $0x4fb712c0 // fmla v0.4s, v22.4s, v23.s[1]
+	FLDPQ 0(R20), (F18, F19)
+	FMOVD 0(R21), F20
+	ADD R2, R20
+	ADD R3, R21
+	WORD $0x0e32c119 // smull v25.8h, v8.8b, v18.8b
+	WORD $0x4e328119 // smlal2 v25.8h, v8.16b, v18.16b
+	WORD $0x0e338199 // smlal v25.8h, v12.8b, v19.8b
+	WORD $0x4e338199 // smlal2 v25.8h, v12.16b, v19.16b
+	WORD $0x4e602b35 // saddlp v21.4s, v25.8h
+	WORD $0x0e32c139 // smull v25.8h, v9.8b, v18.8b
+	WORD $0x4e328139 // smlal2 v25.8h, v9.16b, v18.16b
+	WORD $0x0e3381b9 // smlal v25.8h, v13.8b, v19.8b
+	WORD $0x4e3381b9 // smlal2 v25.8h, v13.16b, v19.16b
+	WORD $0x4e602b36 // saddlp v22.4s, v25.8h
+	WORD $0x0e32c159 // smull v25.8h, v10.8b, v18.8b
+	WORD $0x4e328159 // smlal2 v25.8h, v10.16b, v18.16b
+	WORD $0x0e3381d9 // smlal v25.8h, v14.8b, v19.8b
+	WORD $0x4e3381d9 // smlal2 v25.8h, v14.16b, v19.16b
+	WORD $0x4e602b37 // saddlp v23.4s, v25.8h
+	WORD $0x0e32c179 // smull v25.8h, v11.8b, v18.8b
+	WORD $0x4e328179 // smlal2 v25.8h, v11.16b, v18.16b
+	WORD $0x0e3381f9 // smlal v25.8h, v15.8b, v19.8b
+	WORD $0x4e3381f9 // smlal2 v25.8h, v15.16b, v19.16b
+	WORD $0x4e602b38 // saddlp v24.4s, v25.8h
+	VADDP V22.S4, V21.S4, V21.S4
+	VADDP V24.S4, V23.S4, V23.S4
+	VADDP V23.S4, V21.S4, V21.S4
+	WORD $0x4e21dab5 // scvtf v21.4s, v21.4s
+	WORD $0x4f949216 // fmul v22.4s, v16.4s, v20.s[0]
+	VFMLA V22.S4, V21.S4, V1.S4
+	WORD $0x4e21da97 // scvtf v23.4s, v20.4s
+	WORD $0x4f949236 // fmul v22.4s, v17.4s, v20.s[0]
+	WORD $0x4fb712c1 // fmla v1.4s, v22.4s, v23.s[1]
+	FLDPQ 0(R20), (F18, F19)
+	FMOVD 0(R21), F20
+	ADD R2, R20
+	ADD R3, R21
+	WORD $0x0e32c119 // smull v25.8h, v8.8b, v18.8b
+	WORD $0x4e328119 // smlal2 v25.8h, v8.16b, v18.16b
+	WORD $0x0e338199 // smlal v25.8h, v12.8b, v19.8b
+	WORD $0x4e338199 // smlal2 v25.8h, v12.16b, v19.16b
+	WORD $0x4e602b35 // saddlp v21.4s, v25.8h
+	WORD $0x0e32c139 // smull v25.8h, v9.8b, v18.8b
+	WORD $0x4e328139 // smlal2 v25.8h, v9.16b, v18.16b
+	WORD $0x0e3381b9 // smlal v25.8h, v13.8b, v19.8b
+	WORD $0x4e3381b9 // smlal2 v25.8h, v13.16b, v19.16b
+	WORD $0x4e602b36 // saddlp v22.4s, v25.8h
+	WORD $0x0e32c159 // smull v25.8h, v10.8b, v18.8b
+	WORD $0x4e328159 // smlal2 v25.8h, v10.16b, v18.16b
+	WORD $0x0e3381d9 // smlal v25.8h, v14.8b, v19.8b
+	WORD $0x4e3381d9 // smlal2 v25.8h, v14.16b, v19.16b
+	WORD $0x4e602b37 // saddlp v23.4s, v25.8h
+	WORD $0x0e32c179 // smull v25.8h, v11.8b, v18.8b
+	WORD $0x4e328179 // smlal2 v25.8h, v11.16b, v18.16b
+	WORD $0x0e3381f9 // smlal v25.8h, v15.8b, v19.8b
+	WORD $0x4e3381f9 // smlal2 v25.8h, v15.16b, v19.16b
+	WORD $0x4e602b38 // saddlp v24.4s, v25.8h
+	VADDP V22.S4, V21.S4, V21.S4
+	VADDP V24.S4, V23.S4, V23.S4
+	VADDP V23.S4, V21.S4, V21.S4
+	WORD $0x4e21dab5 // scvtf v21.4s, v21.4s
+	WORD $0x4f949216 // fmul v22.4s, v16.4s, v20.s[0]
+	VFMLA V22.S4, V21.S4, V2.S4
+	WORD $0x4e21da97 // scvtf v23.4s, v20.4s
+	WORD $0x4f949236 // fmul v22.4s, v17.4s, v20.s[0]
+	WORD $0x4fb712c2 // fmla v2.4s, v22.4s, v23.s[1]
+	FLDPQ 0(R20), (F18, F19)
+	FMOVD 0(R21), F20
+	ADD R2, R20
+	ADD R3, R21
+	WORD $0x0e32c119 // smull v25.8h, v8.8b, v18.8b
+	WORD $0x4e328119 // smlal2 v25.8h, v8.16b, v18.16b
+	WORD $0x0e338199 // smlal v25.8h, v12.8b, v19.8b
+	WORD $0x4e338199 // smlal2 v25.8h, v12.16b, v19.16b
+	WORD $0x4e602b35 // saddlp v21.4s, v25.8h
+	WORD $0x0e32c139 // smull v25.8h, v9.8b, v18.8b
+	WORD $0x4e328139 // smlal2 v25.8h, v9.16b, v18.16b
+	WORD $0x0e3381b9 // smlal v25.8h, v13.8b, v19.8b
+	WORD $0x4e3381b9 // smlal2 v25.8h, v13.16b, v19.16b
+	WORD $0x4e602b36 // saddlp v22.4s, v25.8h
+	WORD $0x0e32c159 // smull v25.8h, v10.8b, v18.8b
+	WORD $0x4e328159 // smlal2 v25.8h, v10.16b, v18.16b
+	WORD $0x0e3381d9 // smlal v25.8h, v14.8b, v19.8b
+	WORD $0x4e3381d9 // smlal2 v25.8h, v14.16b, v19.16b
+	WORD $0x4e602b37 // saddlp v23.4s, v25.8h
+	WORD $0x0e32c179 // smull v25.8h, v11.8b, v18.8b
+	WORD $0x4e328179 // smlal2 v25.8h, v11.16b, v18.16b
+	WORD $0x0e3381f9 // smlal v25.8h, v15.8b, v19.8b
+	WORD $0x4e3381f9 // smlal2 v25.8h, v15.16b, v19.16b
+	WORD $0x4e602b38 // saddlp v24.4s, v25.8h
+	VADDP V22.S4, V21.S4, V21.S4
+	VADDP V24.S4, V23.S4, V23.S4
+	VADDP V23.S4, V21.S4, V21.S4
+	WORD $0x4e21dab5 // scvtf v21.4s, v21.4s
+	WORD $0x4f949216 // fmul v22.4s, v16.4s, v20.s[0]
+	VFMLA V22.S4, V21.S4, V3.S4
+	WORD $0x4e21da97 // scvtf v23.4s, v20.4s
+	WORD $0x4f949236 // fmul v22.4s, v17.4s, v20.s[0]
+	WORD $0x4fb712c3 // fmla v3.4s, v22.4s, v23.s[1]
+	FLDPQ 0(R20), (F18, F19)
+	FMOVD 0(R21), F20
+	ADD R2, R20
+	ADD R3, R21
+	WORD $0x0e32c119 // smull v25.8h, v8.8b, v18.8b
+	WORD $0x4e328119 // smlal2 v25.8h, v8.16b, v18.16b
+	WORD $0x0e338199 // smlal v25.8h, v12.8b, v19.8b
+	WORD $0x4e338199 // smlal2 v25.8h, v12.16b, v19.16b
+	WORD $0x4e602b35 // saddlp v21.4s, v25.8h
+	WORD $0x0e32c139 // smull v25.8h, v9.8b, v18.8b
+	WORD $0x4e328139 // smlal2 v25.8h, v9.16b, v18.16b
+	WORD $0x0e3381b9 // smlal v25.8h, v13.8b, v19.8b
+	WORD $0x4e3381b9 // smlal2 v25.8h, v13.16b, v19.16b
+	WORD $0x4e602b36 // saddlp v22.4s, v25.8h
+	WORD $0x0e32c159 // smull v25.8h, v10.8b, v18.8b
+	WORD $0x4e328159 // smlal2 v25.8h, v10.16b, v18.16b
+	WORD $0x0e3381d9 // smlal v25.8h, v14.8b, v19.8b
+	WORD $0x4e3381d9 // smlal2 v25.8h, v14.16b, v19.16b
+	WORD $0x4e602b37 // saddlp v23.4s, v25.8h
+	WORD $0x0e32c179 // smull v25.8h, v11.8b, v18.8b
+	WORD $0x4e328179 // smlal2 v25.8h, v11.16b, v18.16b
+	WORD $0x0e3381f9 // smlal v25.8h, v15.8b, v19.8b
+	WORD $0x4e3381f9 // smlal2 v25.8h, v15.16b, v19.16b
+	WORD $0x4e602b38 // saddlp v24.4s, v25.8h
+	VADDP V22.S4, V21.S4, V21.S4
+	VADDP V24.S4, V23.S4, V23.S4
+	VADDP V23.S4, V21.S4, V21.S4
+	WORD $0x4e21dab5 // scvtf v21.4s, v21.4s
+	WORD $0x4f949216 // fmul v22.4s, v16.4s, v20.s[0]
+	VFMLA V22.S4, V21.S4, V4.S4
+	WORD $0x4e21da97 // scvtf v23.4s, v20.4s
+	WORD $0x4f949236 // fmul v22.4s, v17.4s, v20.s[0]
+	WORD $0x4fb712c4 // fmla v4.4s, v22.4s, v23.s[1]
+	FLDPQ 0(R20), (F18, F19)
+	FMOVD 0(R21), F20
+	ADD R2, R20
+	ADD R3, R21
+	WORD $0x0e32c119 // smull v25.8h, v8.8b, v18.8b
+	WORD $0x4e328119 // smlal2 v25.8h, v8.16b, v18.16b
+	WORD $0x0e338199 // smlal v25.8h, v12.8b, v19.8b
+	WORD $0x4e338199 // smlal2 v25.8h, v12.16b, v19.16b
+	WORD $0x4e602b35 // saddlp v21.4s, v25.8h
+	WORD $0x0e32c139 // smull v25.8h, v9.8b, v18.8b
+	WORD $0x4e328139 // smlal2 v25.8h, v9.16b, v18.16b
+	WORD $0x0e3381b9 // smlal v25.8h, v13.8b, v19.8b
+	WORD $0x4e3381b9 // smlal2 v25.8h, v13.16b, v19.16b
+	WORD $0x4e602b36 // saddlp v22.4s, v25.8h
+	WORD $0x0e32c159 // smull v25.8h, v10.8b, v18.8b
+	WORD $0x4e328159 // smlal2 v25.8h, v10.16b, v18.16b
+	WORD $0x0e3381d9 // smlal v25.8h, v14.8b, v19.8b
+	WORD $0x4e3381d9 // smlal2 v25.8h, v14.16b, v19.16b
+	WORD $0x4e602b37 // saddlp v23.4s, v25.8h
+	WORD $0x0e32c179 // smull v25.8h, v11.8b, v18.8b
+	WORD $0x4e328179 // smlal2 v25.8h, v11.16b, v18.16b
+	WORD $0x0e3381f9 // smlal v25.8h, v15.8b, v19.8b
+	WORD $0x4e3381f9 // smlal2 v25.8h, v15.16b, v19.16b
+	WORD $0x4e602b38 // saddlp v24.4s, v25.8h
+	VADDP V22.S4, V21.S4, V21.S4
+	VADDP V24.S4, V23.S4, V23.S4
+	VADDP V23.S4, V21.S4, V21.S4
+	WORD $0x4e21dab5 // scvtf v21.4s, v21.4s
+	WORD $0x4f949216 // fmul v22.4s, v16.4s, v20.s[0]
+	VFMLA V22.S4, V21.S4, V5.S4
+	WORD $0x4e21da97 // scvtf v23.4s, v20.4s
+	WORD $0x4f949236 // fmul v22.4s, v17.4s, v20.s[0]
+	WORD $0x4fb712c5 // fmla v5.4s, v22.4s, v23.s[1]
+	FLDPQ 0(R20), (F18, F19)
+	FMOVD 0(R21), F20
+	ADD R2, R20
+	ADD R3, R21
+	WORD $0x0e32c119 // smull v25.8h, v8.8b, v18.8b
+	WORD $0x4e328119 // smlal2 v25.8h, v8.16b, v18.16b
+	WORD $0x0e338199 // smlal v25.8h, v12.8b, v19.8b
+	WORD $0x4e338199 // smlal2 v25.8h, v12.16b, v19.16b
+	WORD $0x4e602b35 // saddlp v21.4s, v25.8h
+	WORD $0x0e32c139 // smull v25.8h, v9.8b, v18.8b
+	WORD $0x4e328139 // smlal2 v25.8h, v9.16b, v18.16b
+	WORD $0x0e3381b9 // smlal v25.8h, v13.8b, v19.8b
+	WORD $0x4e3381b9 // smlal2 v25.8h, v13.16b, v19.16b
+	WORD $0x4e602b36 // saddlp v22.4s, v25.8h
+	WORD $0x0e32c159 // smull v25.8h, v10.8b, v18.8b
+	WORD $0x4e328159 // smlal2 v25.8h, v10.16b, v18.16b
+	WORD $0x0e3381d9 // smlal v25.8h, v14.8b, v19.8b
+	WORD $0x4e3381d9 // smlal2 v25.8h, v14.16b, v19.16b
+	WORD $0x4e602b37 // saddlp v23.4s, v25.8h
+	WORD $0x0e32c179 // smull v25.8h, v11.8b, v18.8b
+	WORD $0x4e328179 // smlal2 v25.8h, v11.16b, v18.16b
+	WORD $0x0e3381f9 // smlal v25.8h, v15.8b, v19.8b
+	WORD $0x4e3381f9 // smlal2 v25.8h, v15.16b, v19.16b
+	WORD $0x4e602b38 // saddlp v24.4s, v25.8h
+	VADDP V22.S4, V21.S4, V21.S4
+	VADDP V24.S4, V23.S4, V23.S4
+	VADDP V23.S4, V21.S4, V21.S4
+	WORD $0x4e21dab5 // scvtf v21.4s, v21.4s
+	WORD $0x4f949216 // fmul v22.4s, v16.4s, v20.s[0]
+	VFMLA V22.S4, V21.S4, V6.S4
+	WORD $0x4e21da97 // scvtf v23.4s, v20.4s
+	WORD $0x4f949236 // fmul v22.4s, v17.4s, v20.s[0]
+	WORD $0x4fb712c6 // fmla v6.4s, v22.4s, v23.s[1]
+	FLDPQ 0(R20), (F18, F19)
+	FMOVD 0(R21), F20
+	ADD R2, R20
+	ADD R3, R21
+	WORD $0x0e32c119 // smull v25.8h, v8.8b, v18.8b
+	WORD $0x4e328119 // smlal2 v25.8h, v8.16b, v18.16b
+	WORD $0x0e338199 // smlal v25.8h, v12.8b, v19.8b
+	WORD $0x4e338199 // smlal2 v25.8h, v12.16b, v19.16b
+	WORD $0x4e602b35 // saddlp v21.4s, v25.8h
+	WORD $0x0e32c139 // smull v25.8h, v9.8b, v18.8b
+	WORD $0x4e328139 // smlal2 v25.8h, v9.16b, v18.16b
+	WORD $0x0e3381b9 // smlal v25.8h, v13.8b, v19.8b
+	WORD $0x4e3381b9 // smlal2 v25.8h, v13.16b, v19.16b
+	WORD $0x4e602b36 // saddlp v22.4s, v25.8h
+	WORD $0x0e32c159 // smull v25.8h, v10.8b, v18.8b
+	WORD $0x4e328159 // smlal2 v25.8h, v10.16b, v18.16b
+	WORD $0x0e3381d9 // smlal v25.8h, v14.8b, v19.8b
+	WORD $0x4e3381d9 // smlal2 v25.8h, v14.16b, v19.16b
+	WORD $0x4e602b37 // saddlp v23.4s, v25.8h
+	WORD $0x0e32c179 // smull v25.8h, v11.8b, v18.8b
+	WORD $0x4e328179 // smlal2 v25.8h, v11.16b, v18.16b
+	WORD $0x0e3381f9 // smlal v25.8h, v15.8b, v19.8b
+	WORD $0x4e3381f9 // smlal2 v25.8h, v15.16b, v19.16b
+	WORD $0x4e602b38 // saddlp v24.4s, v25.8h
+	VADDP V22.S4, V21.S4, V21.S4
+	VADDP V24.S4, V23.S4, V23.S4
+	VADDP V23.S4, V21.S4, V21.S4
+	WORD $0x4e21dab5 // scvtf v21.4s, v21.4s
+	WORD $0x4f949216 // fmul v22.4s, v16.4s, v20.s[0]
+	VFMLA V22.S4, V21.S4, V7.S4
+	WORD $0x4e21da97 // scvtf v23.4s, v20.4s
+	WORD $0x4f949236 // fmul v22.4s, v17.4s, v20.s[0]
+	WORD $0x4fb712c7 // fmla v7.4s, v22.4s, v23.s[1]
+	ADD $32, R12
+	ADD $12, R13
+	SUBS $1, R19, R19
+	BGT pair8
+	SUBS $8, R14, R14
+	BGT blocks8
+	MOVD R6, R15
+	FMOVQ F0, 0(R15)
+	ADD R0<<2, R15
+	FMOVQ F1, 0(R15)
+	ADD R0<<2, R15
+	FMOVQ F2, 0(R15)
+	ADD R0<<2, R15
+	FMOVQ F3, 0(R15)
+	ADD R0<<2, R15
+	FMOVQ F4, 0(R15)
+	ADD R0<<2, R15
+	FMOVQ F5, 0(R15)
+	ADD R0<<2, R15
+	FMOVQ F6, 0(R15)
+	ADD R0<<2, R15
+	FMOVQ F7, 0(R15)
+	ADD R0<<2, R15
+	ADD $16, R6
+	ADD R1<<2, R5
+	SUBS $4, R7, R7
+	BGT rows8
+	MOVD dst+0(FP), R8
+	ADD R0<<5, R8
+	MOVD R8, dst+0(FP)
+	MOVD codes+32(FP), R8
+	ADD R2<<3, R8
+	MOVD R8, codes+32(FP)
+	MOVD meta+40(FP), R8
+	ADD R3<<3, R8
+	MOVD R8, meta+40(FP)
+	SUB $8, R4
+	B tokens8
+tokens8End:
+tokens4:
+	CMP $4, R4
+	BLT tokens4End
+	MOVD w+16(FP), R5
+	MOVD dst+0(FP), R6
+	MOVD rows+64(FP), R7
+rows4:
+	ADD $0, R5, R8
+	ADD R1, R8, R9
+	ADD R1, R9, R10
+	ADD R1, R10, R11
+	MOVD codes+32(FP), R12
+	MOVD meta+40(FP), R13
+	VMOVI $0, V0.B16
+	VMOVI $0, V1.B16
+	VMOVI $0, V2.B16
+	VMOVI $0, V3.B16
+	MOVD blocks+56(FP), R14
+blocks4:
+	FMOVQ.P 16(R8), F4
+	FMOVQ.P 16(R9), F5
+	FMOVQ.P 16(R10), F6
+	FMOVQ.P 16(R11), F7
+	VZIP1 V5.S4, V4.S4, V8.S4
+	VZIP2 V5.S4, V4.S4, V9.S4
+	VZIP1 V7.S4, V6.S4, V10.S4
+	VZIP2 V7.S4, V6.S4, V11.S4
+	VZIP1 V10.D2, V8.D2, V4.D2
+	VZIP2 V10.D2, V8.D2, V5.D2
+	VZIP1 V11.D2, V9.D2, V6.D2
+	VZIP2 V11.D2, V9.D2, V7.D2
+	VUZP1 V4.H8, V4.H8, V8.H8
+	VUZP2 V4.H8, V4.H8, V9.H8
+	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
+	WORD $0x0e217929 // fcvtl v9.4s, v9.4h
+	MOVD $0x3c000000, R15
+	VDUP R15, V10.S4
+	WORD $0x6e2add29 // fmul v9.4s, v9.4s, v10.4s
+	MOVD $0x0d0905010c080400, R15
+	VMOV R15, V14.D[0]
+	MOVD $0x0f0b07030e0a0602, R15
+	VMOV R15, V14.D[1]
+	VMOVI $0x3f, V11.B16
+	VMOVI $0x30, V12.B16
+	VMOVI $0x0f, V13.B16
+	MOVD $scratch-256(SP), R15
+	VUSHR $2, V5.B16, V16.B16
+	VAND V12.B16, V16.B16, V16.B16
+	VAND V13.B16, V7.B16, V17.B16
+	VORR V17.B16, V16.B16, V16.B16
+	VAND V11.B16, V5.B16, V15.B16
+	VTBL V14.B16, [V15.B16], V15.B16
+	WORD $0x0f08a5f2 // sxtl v18.8h, v15.8b
+	WORD $0x4f08a5f3 // sxtl2 v19.8h, v15.16b
+	WORD $0x0f10a654 // sxtl v20.4s, v18.4h
+	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
+	WORD $0x6e28de94 // fmul v20.4s, v20.4s, v8.4s
+	FMOVQ.P F20, 16(R15)
+	WORD $0x4f10a654 // sxtl2 v20.4s, v18.8h
+	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
+	WORD $0x6e28de94 // fmul v20.4s, v20.4s, v8.4s
+	FMOVQ.P F20, 16(R15)
+	WORD $0x0f10a674 // sxtl v20.4s, v19.4h
+	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
+	WORD $0x6e28de94 // fmul v20.4s, v20.4s, v8.4s
+	FMOVQ.P F20, 16(R15)
+	WORD $0x4f10a674 // sxtl2 v20.4s, v19.8h
+	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
+	WORD $0x6e28de94 // fmul v20.4s, v20.4s, v8.4s
+	FMOVQ.P F20, 16(R15)
+	VTBL V14.B16, [V16.B16], V16.B16
+	WORD $0x0f08a612 // sxtl v18.8h, v16.8b
+	WORD $0x4f08a613 // sxtl2 v19.8h, v16.16b
+	WORD $0x0f10a654 // sxtl v20.4s, v18.4h
+	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
+	WORD $0x6e28de94 // fmul v20.4s, v20.4s, v8.4s
+	FMOVQ.P F20, 16(R15)
+	WORD $0x4f10a654 // sxtl2 v20.4s, v18.8h
+	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
+	WORD $0x6e28de94 // fmul v20.4s, v20.4s, v8.4s
+	FMOVQ.P F20, 16(R15)
+	WORD $0x0f10a674 // sxtl v20.4s, v19.4h
+	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
+	WORD $0x6e28de94 // fmul v20.4s, v20.4s, v8.4s
+	FMOVQ.P F20, 16(R15)
+	WORD $0x4f10a674 // sxtl2 v20.4s, v19.8h
+	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
+	WORD $0x6e28de94 // fmul v20.4s, v20.4s, v8.4s
+	FMOVQ.P F20, 16(R15)
+	VUSHR $2, V6.B16, V16.B16
+	VAND V12.B16, V16.B16, V16.B16
+	VUSHR $4, V7.B16, V17.B16
+	VORR V17.B16, V16.B16, V16.B16
+	VAND V11.B16, V6.B16, V15.B16
+	VTBL V14.B16, [V15.B16], V15.B16
+	WORD $0x0f08a5f2 // sxtl v18.8h, v15.8b
+	WORD $0x4f08a5f3 // sxtl2 v19.8h, v15.16b
+	WORD $0x0f10a654 // sxtl v20.4s, v18.4h
+	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
+	WORD $0x6e29de94 // fmul v20.4s, v20.4s, v9.4s
+	FMOVQ.P F20, 16(R15)
+	WORD $0x4f10a654 // sxtl2 v20.4s, v18.8h
+	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
+	WORD $0x6e29de94 // fmul v20.4s, v20.4s, v9.4s
+	FMOVQ.P F20, 16(R15)
+	WORD $0x0f10a674 // sxtl v20.4s, v19.4h
+	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
+	WORD $0x6e29de94 // fmul v20.4s, v20.4s, v9.4s
+	FMOVQ.P F20, 16(R15)
+	WORD $0x4f10a674 // sxtl2 v20.4s, v19.8h
+	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
+	WORD $0x6e29de94 // fmul v20.4s, v20.4s, v9.4s
+	FMOVQ.P F20, 16(R15)
+	VTBL V14.B16, [V16.B16], V16.B16
+	WORD $0x0f08a612 // sxtl v18.8h, v16.8b
+	WORD $0x4f08a613 // sxtl2 v19.8h, v16.16b
+	WORD $0x0f10a654 // sxtl v20.4s, v18.4h
+	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
+	WORD $0x6e29de94 // fmul v20.4s, v20.4s, v9.4s
+	FMOVQ.P F20, 16(R15)
+	WORD $0x4f10a654 // sxtl2 v20.4s, v18.8h
+	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
+	WORD $0x6e29de94 // fmul v20.4s, v20.4s, v9.4s
+	FMOVQ.P F20, 16(R15)
+	WORD $0x0f10a674 // sxtl v20.4s, v19.4h
+	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
+	WORD $0x6e29de94 // fmul v20.4s, v20.4s, v9.4s
+	FMOVQ.P F20, 16(R15)
+	WORD $0x4f10a674 // sxtl2 v20.4s, v19.8h
+	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
+	WORD $0x6e29de94 // fmul v20.4s, v20.4s, v9.4s
+	FMOVQ.P F20, 16(R15)
+	MOVD $scratch-256(SP), R15
+	MOVD $4, R19
+pair4:
+	FLDPQ 0(R8), (F4, F8)
+	FLDPQ 0(R9), (F5, F9)
+	FLDPQ 0(R10), (F6, F10)
+	FLDPQ 0(R11), (F7, F11)
+	VMOVI $15, V12.B16
+	VAND V12.B16, V4.B16, V4.B16
+	VAND V12.B16, V5.B16, V5.B16
+	VAND V12.B16, V6.B16, V6.B16
+	VAND V12.B16, V7.B16, V7.B16
+	VAND V12.B16, V8.B16, V8.B16
+	VAND V12.B16, V9.B16, V9.B16
+	VAND V12.B16, V10.B16, V10.B16
+	VAND V12.B16, V11.B16, V11.B16
+	FMOVQ 128(R15), F13
+	FMOVQ.P 16(R15), F12
+	MOVD R12, R20
+	MOVD R13, R21
+	FLDPQ 0(R20), (F14, F15)
+	FMOVD 0(R21), F16
+	ADD R2, R20
+	ADD R3, R21
+	WORD $0x0e2ec095 // smull v21.8h, v4.8b, v14.8b
+	WORD $0x4e2e8095 // smlal2 v21.8h, v4.16b, v14.16b
+	WORD $0x0e2f8115 // smlal v21.8h, v8.8b, v15.8b
+	WORD $0x4e2f8115 // smlal2 v21.8h, v8.16b, v15.16b
+	WORD $0x4e602ab1 // saddlp v17.4s, v21.8h
+	WORD $0x0e2ec0b5 // smull v21.8h, v5.8b, v14.8b
+	WORD $0x4e2e80b5 // smlal2 v21.8h, v5.16b, v14.16b
+	WORD $0x0e2f8135 // smlal v21.8h, v9.8b, v15.8b
+	WORD $0x4e2f8135 // smlal2 v21.8h, v9.16b, v15.16b
+	WORD $0x4e602ab2 // saddlp v18.4s, v21.8h
+	WORD $0x0e2ec0d5 // smull v21.8h, v6.8b, v14.8b
+	WORD $0x4e2e80d5 // smlal2 v21.8h, v6.16b, v14.16b
+	WORD $0x0e2f8155 // smlal v21.8h, v10.8b, v15.8b
+	WORD $0x4e2f8155 // smlal2 v21.8h, v10.16b, v15.16b
+	WORD $0x4e602ab3 // saddlp v19.4s, v21.8h
+	WORD $0x0e2ec0f5 // smull v21.8h, v7.8b, v14.8b
+	WORD $0x4e2e80f5 // smlal2 v21.8h, v7.16b, v14.16b
+	WORD $0x0e2f8175 // smlal v21.8h, v11.8b, v15.8b
+	WORD $0x4e2f8175 // smlal2 v21.8h, v11.16b, v15.16b
+	WORD $0x4e602ab4 // saddlp v20.4s, v21.8h
+	VADDP V18.S4, V17.S4, V17.S4
+	VADDP V20.S4, V19.S4, V19.S4
+	VADDP V19.S4, V17.S4, V17.S4
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x4f909192 // fmul v18.4s, v12.4s, v16.s[0]
+	VFMLA V18.S4, V17.S4, V0.S4
+	WORD $0x4e21da13 // scvtf v19.4s, v16.4s
+	WORD $0x4f9091b2 // fmul v18.4s, v13.4s, v16.s[0]
+	WORD $0x4fb31240 // fmla v0.4s, v18.4s, v19.s[1]
+	FLDPQ 0(R20), (F14, F15)
+	FMOVD 0(R21), F16
+	ADD R2, R20
+	ADD R3, R21
+	WORD $0x0e2ec095 // smull v21.8h, v4.8b, v14.8b
+	WORD $0x4e2e8095 // smlal2 v21.8h, v4.16b, v14.16b
+	WORD $0x0e2f8115 // smlal v21.8h, v8.8b, v15.8b
+	WORD $0x4e2f8115 // smlal2 v21.8h, v8.16b, v15.16b
+	WORD $0x4e602ab1 // saddlp v17.4s, v21.8h
+	WORD $0x0e2ec0b5 // smull v21.8h, v5.8b, v14.8b
+	WORD $0x4e2e80b5 // smlal2 v21.8h, v5.16b, v14.16b
+	WORD $0x0e2f8135 // smlal v21.8h, v9.8b, v15.8b
+	WORD $0x4e2f8135 // smlal2 v21.8h, v9.16b, v15.16b
+	WORD $0x4e602ab2 // saddlp v18.4s, v21.8h
+	WORD $0x0e2ec0d5 // smull v21.8h, v6.8b, v14.8b
+	WORD $0x4e2e80d5 // smlal2 v21.8h, v6.16b, v14.16b
+	WORD $0x0e2f8155 // smlal v21.8h, v10.8b, v15.8b
+	WORD $0x4e2f8155 // smlal2 v21.8h, v10.16b, v15.16b
+	WORD $0x4e602ab3 // saddlp v19.4s, v21.8h
+	WORD $0x0e2ec0f5 // smull v21.8h, v7.8b, v14.8b
+	WORD $0x4e2e80f5 // smlal2 v21.8h, v7.16b, v14.16b
+	WORD $0x0e2f8175 // smlal v21.8h, v11.8b, v15.8b
+	WORD $0x4e2f8175 // smlal2 v21.8h, v11.16b, v15.16b
+	WORD $0x4e602ab4 // saddlp v20.4s, v21.8h
+	VADDP V18.S4, V17.S4, V17.S4
+	VADDP V20.S4, V19.S4, V19.S4
+	VADDP V19.S4, V17.S4, V17.S4
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x4f909192 // fmul v18.4s, v12.4s, v16.s[0]
+	VFMLA V18.S4, V17.S4, V1.S4
+	WORD $0x4e21da13 // scvtf v19.4s, v16.4s
+	WORD $0x4f9091b2 // fmul v18.4s, v13.4s, v16.s[0]
+	WORD $0x4fb31241 // fmla v1.4s, v18.4s, v19.s[1]
+	FLDPQ 0(R20), (F14, F15)
+	FMOVD 0(R21), F16
+	ADD R2, R20
+	ADD R3, R21
+	WORD $0x0e2ec095 // smull v21.8h, v4.8b, v14.8b
+	WORD $0x4e2e8095 // smlal2 v21.8h, v4.16b, v14.16b
+	WORD $0x0e2f8115 // smlal v21.8h, v8.8b, v15.8b
+	WORD $0x4e2f8115 // smlal2 v21.8h, v8.16b, v15.16b
+	WORD $0x4e602ab1 // saddlp v17.4s, v21.8h
+	WORD $0x0e2ec0b5 // smull v21.8h, v5.8b, v14.8b
+	WORD $0x4e2e80b5 // smlal2 v21.8h, v5.16b, v14.16b
+	WORD $0x0e2f8135 // smlal v21.8h, v9.8b, v15.8b
+	WORD $0x4e2f8135 // smlal2 v21.8h, v9.16b, v15.16b
+	WORD $0x4e602ab2 // saddlp v18.4s, v21.8h
+	WORD $0x0e2ec0d5 // smull v21.8h, v6.8b, v14.8b
+	WORD $0x4e2e80d5 // smlal2 v21.8h, v6.16b, v14.16b
+	WORD $0x0e2f8155 // smlal v21.8h, v10.8b, v15.8b
+	WORD $0x4e2f8155 // smlal2 v21.8h, v10.16b, v15.16b
+	WORD $0x4e602ab3 // saddlp v19.4s, v21.8h
+	WORD $0x0e2ec0f5 // smull v21.8h, v7.8b, v14.8b
+	WORD $0x4e2e80f5 // smlal2 v21.8h, v7.16b, v14.16b
+	WORD $0x0e2f8175 // smlal v21.8h, v11.8b, v15.8b
+	WORD $0x4e2f8175 // smlal2 v21.8h, v11.16b, v15.16b
+	WORD $0x4e602ab4 // saddlp v20.4s, v21.8h
+	VADDP V18.S4, V17.S4, V17.S4
+	VADDP V20.S4, V19.S4, V19.S4
+	VADDP V19.S4, V17.S4, V17.S4
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x4f909192 // fmul v18.4s, v12.4s, v16.s[0]
+	VFMLA V18.S4, V17.S4, V2.S4
+	WORD $0x4e21da13 // scvtf v19.4s, v16.4s
+	WORD $0x4f9091b2 // fmul v18.4s, v13.4s, v16.s[0]
+	WORD $0x4fb31242 // fmla v2.4s, v18.4s, v19.s[1]
+	FLDPQ 0(R20), (F14, F15)
+	FMOVD 0(R21), F16
+	ADD R2, R20
+	ADD R3, R21
+	WORD $0x0e2ec095 // smull v21.8h, v4.8b, v14.8b
+	WORD $0x4e2e8095 // smlal2 v21.8h, v4.16b, v14.16b
+	WORD $0x0e2f8115 // smlal v21.8h, v8.8b, v15.8b
+	WORD $0x4e2f8115 // smlal2 v21.8h, v8.16b, v15.16b
+	WORD $0x4e602ab1 // saddlp v17.4s, v21.8h
+	WORD $0x0e2ec0b5 // smull v21.8h, v5.8b, v14.8b
+	WORD $0x4e2e80b5 // smlal2 v21.8h, v5.16b, v14.16b
+	WORD $0x0e2f8135 // smlal v21.8h, v9.8b, v15.8b
+	WORD $0x4e2f8135 // smlal2 v21.8h, v9.16b, v15.16b
+	WORD $0x4e602ab2 // saddlp v18.4s, v21.8h
+	WORD $0x0e2ec0d5 // smull v21.8h, v6.8b, v14.8b
+	WORD $0x4e2e80d5 // smlal2 v21.8h, v6.16b, v14.16b
+	WORD $0x0e2f8155 // smlal v21.8h, v10.8b, v15.8b
+	WORD $0x4e2f8155 // smlal2 v21.8h, v10.16b, v15.16b
+	WORD $0x4e602ab3 // saddlp v19.4s, v21.8h
+	WORD $0x0e2ec0f5 // smull v21.8h, v7.8b, v14.8b
+	WORD $0x4e2e80f5 // smlal2 v21.8h, v7.16b, v14.16b
+	WORD $0x0e2f8175 // smlal v21.8h, v11.8b, v15.8b
+	WORD $0x4e2f8175 // smlal2 v21.8h, v11.16b, v15.16b
+	WORD $0x4e602ab4 // saddlp v20.4s, v21.8h
+	VADDP V18.S4, V17.S4, V17.S4
+	VADDP V20.S4, V19.S4, V19.S4
+	VADDP V19.S4, V17.S4, V17.S4
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x4f909192 // fmul v18.4s, v12.4s, v16.s[0]
+	VFMLA V18.S4, V17.S4, V3.S4
+	WORD $0x4e21da13 // scvtf v19.4s, v16.4s
+	WORD $0x4f9091b2 // fmul v18.4s, v13.4s, v16.s[0]
+	WORD $0x4fb31243 // fmla v3.4s, v18.4s, v19.s[1]
+	ADD $32, R12
+	ADD $12, R13
+	FLDPQ.P 32(R8), (F4, F8)
+	FLDPQ.P 32(R9), (F5, F9)
+	FLDPQ.P 32(R10), (F6, F10)
+	FLDPQ.P 32(R11), (F7, F11)
+	VMOVI $15, V12.B16
+	VUSHR $4, V4.B16, V4.B16
+	VUSHR $4, V5.B16, V5.B16
+	VUSHR $4, V6.B16, V6.B16
+	VUSHR $4, V7.B16, V7.B16
+	VUSHR $4, V8.B16, V8.B16
+	VUSHR $4, V9.B16, V9.B16
+	VUSHR $4, V10.B16, V10.B16
+	VUSHR $4, V11.B16, V11.B16
+	FMOVQ 128(R15), F13
+	FMOVQ.P 16(R15), F12
+	MOVD R12, R20
+	MOVD R13, R21
+	FLDPQ 0(R20), (F14, F15)
+	FMOVD 0(R21), F16
+	ADD R2, R20
+	ADD R3, R21
+	WORD $0x0e2ec095 // smull v21.8h, v4.8b, v14.8b
+	WORD $0x4e2e8095 // smlal2 v21.8h, v4.16b, v14.16b
+	WORD $0x0e2f8115 // smlal v21.8h, v8.8b, v15.8b
+	WORD $0x4e2f8115 // smlal2 v21.8h, v8.16b, v15.16b
+	WORD $0x4e602ab1 // saddlp v17.4s, v21.8h
+	WORD $0x0e2ec0b5 // smull v21.8h, v5.8b, v14.8b
+	WORD $0x4e2e80b5 // smlal2 v21.8h, v5.16b, v14.16b
+	WORD $0x0e2f8135 // smlal v21.8h, v9.8b, v15.8b
+	WORD $0x4e2f8135 // smlal2 v21.8h, v9.16b, v15.16b
+	WORD $0x4e602ab2 // saddlp v18.4s, v21.8h
+	WORD $0x0e2ec0d5 // smull v21.8h, v6.8b, v14.8b
+	WORD $0x4e2e80d5 // smlal2 v21.8h, v6.16b, v14.16b
+	WORD $0x0e2f8155 // smlal v21.8h, v10.8b, v15.8b
+	WORD $0x4e2f8155 // smlal2 v21.8h, v10.16b, v15.16b
+	WORD $0x4e602ab3 // saddlp v19.4s, v21.8h
+	WORD $0x0e2ec0f5 // smull v21.8h, v7.8b, v14.8b
+	WORD $0x4e2e80f5 // smlal2 v21.8h, v7.16b, v14.16b
+	WORD $0x0e2f8175 // smlal v21.8h, v11.8b, v15.8b
+	WORD $0x4e2f8175 // smlal2 v21.8h, v11.16b, v15.16b
+	WORD $0x4e602ab4 // saddlp v20.4s, v21.8h
+	VADDP V18.S4, V17.S4, V17.S4
+	VADDP V20.S4, V19.S4, V19.S4
+	VADDP V19.S4, V17.S4, V17.S4
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x4f909192 // fmul v18.4s, v12.4s, v16.s[0]
+	VFMLA V18.S4, V17.S4, V0.S4
+	WORD $0x4e21da13 // scvtf v19.4s, v16.4s
+	WORD $0x4f9091b2 // fmul v18.4s, v13.4s, v16.s[0]
+	WORD $0x4fb31240 // fmla v0.4s, v18.4s, v19.s[1]
+	FLDPQ 0(R20), (F14, F15)
+	FMOVD 0(R21), F16
+	ADD R2, R20
+	ADD R3, R21
+	WORD $0x0e2ec095 // smull v21.8h, v4.8b, v14.8b
+	WORD $0x4e2e8095 // smlal2 v21.8h, v4.16b, v14.16b
+	WORD $0x0e2f8115 // smlal v21.8h, v8.8b, v15.8b
+	WORD $0x4e2f8115 // smlal2 v21.8h, v8.16b, v15.16b
+	WORD $0x4e602ab1 // saddlp v17.4s, v21.8h
+	WORD $0x0e2ec0b5 // smull v21.8h, v5.8b, v14.8b
+	WORD $0x4e2e80b5 // smlal2 v21.8h, v5.16b, v14.16b
+	WORD $0x0e2f8135 // smlal v21.8h, v9.8b, v15.8b
+	WORD $0x4e2f8135 // smlal2 v21.8h, v9.16b, v15.16b
+	WORD $0x4e602ab2 // saddlp v18.4s, v21.8h
+	WORD $0x0e2ec0d5 // smull v21.8h, v6.8b, v14.8b
+	WORD $0x4e2e80d5 // smlal2 v21.8h, v6.16b, v14.16b
+	WORD $0x0e2f8155 // smlal v21.8h, v10.8b, v15.8b
+	WORD $0x4e2f8155 // smlal2 v21.8h, v10.16b, v15.16b
+	WORD $0x4e602ab3 // saddlp v19.4s, v21.8h
+	WORD $0x0e2ec0f5 // smull v21.8h, v7.8b, v14.8b
+	WORD $0x4e2e80f5 // smlal2 v21.8h, v7.16b, v14.16b
+	WORD $0x0e2f8175 // smlal v21.8h, v11.8b, v15.8b
+	WORD $0x4e2f8175 // smlal2 v21.8h, v11.16b, v15.16b
+	WORD $0x4e602ab4 // saddlp v20.4s, v21.8h
+	VADDP V18.S4, V17.S4, V17.S4
+	VADDP V20.S4, V19.S4, V19.S4
+	VADDP V19.S4, V17.S4, V17.S4
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x4f909192 // fmul v18.4s, v12.4s, v16.s[0]
+	VFMLA V18.S4, V17.S4, V1.S4
+	WORD $0x4e21da13 // scvtf v19.4s, v16.4s
+	WORD $0x4f9091b2 // fmul v18.4s, v13.4s, v16.s[0]
+	WORD $0x4fb31241 // fmla v1.4s, v18.4s, v19.s[1]
+	FLDPQ 0(R20), (F14, F15)
+	FMOVD 0(R21), F16
+	ADD R2, R20
+	ADD R3, R21
+	WORD $0x0e2ec095 // smull v21.8h, v4.8b, v14.8b
+	WORD $0x4e2e8095 // smlal2 v21.8h, v4.16b, v14.16b
+	WORD $0x0e2f8115 // smlal v21.8h, v8.8b, v15.8b
+	WORD $0x4e2f8115 // smlal2 v21.8h, v8.16b, v15.16b
+	WORD $0x4e602ab1 // saddlp v17.4s, v21.8h
+	WORD $0x0e2ec0b5 // smull v21.8h, v5.8b, v14.8b
+	WORD $0x4e2e80b5 // smlal2 v21.8h, v5.16b, v14.16b
+	WORD $0x0e2f8135 // smlal v21.8h, v9.8b, v15.8b
+	WORD $0x4e2f8135 // smlal2 v21.8h, v9.16b, v15.16b
+	WORD $0x4e602ab2 // saddlp v18.4s, v21.8h
+	WORD $0x0e2ec0d5 // smull v21.8h, v6.8b, v14.8b
+	WORD $0x4e2e80d5 // smlal2 v21.8h, v6.16b, v14.16b
+	WORD $0x0e2f8155 // smlal v21.8h, v10.8b, v15.8b
+	WORD $0x4e2f8155 // smlal2 v21.8h, v10.16b, v15.16b
+	WORD $0x4e602ab3 // saddlp v19.4s, v21.8h
+	WORD $0x0e2ec0f5 // smull v21.8h, v7.8b, v14.8b
+	WORD $0x4e2e80f5 // smlal2 v21.8h, v7.16b, v14.16b
+	WORD $0x0e2f8175 // smlal v21.8h, v11.8b, v15.8b
+	WORD $0x4e2f8175 // smlal2 v21.8h, v11.16b, v15.16b
+	WORD $0x4e602ab4 // saddlp v20.4s, v21.8h
+	VADDP V18.S4, V17.S4, V17.S4
+	VADDP V20.S4, V19.S4, V19.S4
+	VADDP V19.S4, V17.S4, V17.S4
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x4f909192 // fmul v18.4s, v12.4s, v16.s[0]
+	VFMLA V18.S4, V17.S4, V2.S4
+	WORD $0x4e21da13 // scvtf v19.4s, v16.4s
+	WORD $0x4f9091b2 // fmul v18.4s, v13.4s, v16.s[0]
+	WORD $0x4fb31242 // fmla v2.4s, v18.4s, v19.s[1]
+	FLDPQ 0(R20), (F14, F15)
+	FMOVD 0(R21), F16
+	ADD R2, R20
+	ADD R3, R21
+	WORD $0x0e2ec095 // smull v21.8h, v4.8b, v14.8b
+	WORD $0x4e2e8095 // smlal2 v21.8h, v4.16b, v14.16b
+	WORD $0x0e2f8115 // smlal v21.8h, v8.8b, v15.8b
+	WORD $0x4e2f8115 // smlal2 v21.8h, v8.16b, v15.16b
+	WORD $0x4e602ab1 // saddlp v17.4s, v21.8h
+	WORD $0x0e2ec0b5 // smull v21.8h, v5.8b, v14.8b
+	WORD $0x4e2e80b5 // smlal2 v21.8h, v5.16b, v14.16b
+	WORD $0x0e2f8135 // smlal v21.8h, v9.8b, v15.8b
+	WORD $0x4e2f8135 // smlal2 v21.8h, v9.16b, v15.16b
+	WORD $0x4e602ab2 // saddlp v18.4s, v21.8h
+	WORD $0x0e2ec0d5 // smull v21.8h, v6.8b, v14.8b
+	WORD $0x4e2e80d5 // smlal2 v21.8h, v6.16b, v14.16b
+	WORD $0x0e2f8155 // smlal v21.8h, v10.8b, v15.8b
+	WORD $0x4e2f8155 // smlal2 v21.8h, v10.16b, v15.16b
+	WORD $0x4e602ab3 // saddlp v19.4s, v21.8h
+	WORD $0x0e2ec0f5 // smull v21.8h, v7.8b, v14.8b
+	WORD $0x4e2e80f5 // smlal2 v21.8h, v7.16b, v14.16b
+	WORD $0x0e2f8175 // smlal v21.8h, v11.8b, v15.8b
+	WORD $0x4e2f8175 // smlal2 v21.8h, v11.16b, v15.16b
+	WORD $0x4e602ab4 // saddlp v20.4s, v21.8h
+	VADDP V18.S4, V17.S4, V17.S4
+	VADDP V20.S4, V19.S4, V19.S4
+	VADDP V19.S4, V17.S4, V17.S4
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x4f909192 // fmul v18.4s, v12.4s, v16.s[0]
+	VFMLA V18.S4, V17.S4, V3.S4
+	WORD $0x4e21da13 // scvtf v19.4s, v16.4s
+	WORD $0x4f9091b2 // fmul v18.4s, v13.4s, v16.s[0]
+	WORD $0x4fb31243 // fmla v3.4s, v18.4s, v19.s[1]
+	ADD $32, R12
+	ADD $12, R13
+	SUBS $1, R19, R19
+	BGT pair4
+	SUBS $8, R14, R14
+	BGT blocks4
+	MOVD R6, R15
+	FMOVQ F0, 0(R15)
+	ADD R0<<2, R15
+	FMOVQ F1, 0(R15)
+	ADD R0<<2, R15
+	FMOVQ F2, 0(R15)
+	ADD R0<<2, R15
+	FMOVQ F3, 0(R15)
+	ADD R0<<2, R15
+	ADD $16, R6
+	ADD R1<<2, R5
+	SUBS $4, R7, R7
+	BGT rows4
+	MOVD dst+0(FP), R8
+	ADD R0<<4, R8
+	MOVD R8, dst+0(FP)
+	MOVD codes+32(FP), R8
+	ADD R2<<2, R8
+	MOVD R8, codes+32(FP)
+	MOVD meta+40(FP), R8
+	ADD R3<<2, R8
+	MOVD R8, meta+40(FP)
+	SUB $4, R4
+	B tokens4
+tokens4End:
+tokens2:
+	CMP $2, R4
+	BLT tokens2End
+	MOVD w+16(FP), R5
+	MOVD dst+0(FP), R6
+	MOVD rows+64(FP), R7
+rows2:
+	ADD $0, R5, R8
+	ADD R1, R8, R9
+	ADD R1, R9, R10
+	ADD R1, R10, R11
+	MOVD codes+32(FP), R12
+	MOVD meta+40(FP), R13
+	VMOVI $0, V0.B16
+	VMOVI $0, V1.B16
+	MOVD blocks+56(FP), R14
+blocks2:
+	FMOVQ.P 16(R8), F2
+	FMOVQ.P 16(R9), F3
+	FMOVQ.P 16(R10), F4
+	FMOVQ.P 16(R11), F5
+	VZIP1 V3.S4, V2.S4, V6.S4
+	VZIP2 V3.S4, V2.S4, V7.S4
+	VZIP1 V5.S4, V4.S4, V8.S4
+	VZIP2 V5.S4, V4.S4, V9.S4
+	VZIP1 V8.D2, V6.D2, V2.D2
+	VZIP2 V8.D2, V6.D2, V3.D2
+	VZIP1 V9.D2, V7.D2, V4.D2
+	VZIP2 V9.D2, V7.D2, V5.D2
+	VUZP1 V2.H8, V2.H8, V6.H8
+	VUZP2 V2.H8, V2.H8, V7.H8
+	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
+	WORD $0x0e2178e7 // fcvtl v7.4s, v7.4h
+	MOVD $0x3c000000, R15
+	VDUP R15, V8.S4
+	WORD $0x6e28dce7 // fmul v7.4s, v7.4s, v8.4s
+	MOVD $0x0d0905010c080400, R15
+	VMOV R15, V12.D[0]
+	MOVD $0x0f0b07030e0a0602, R15
+	VMOV R15, V12.D[1]
+	VMOVI $0x3f, V9.B16
+	VMOVI $0x30, V10.B16
+	VMOVI $0x0f, V11.B16
+	MOVD $scratch-256(SP), R15
+	VUSHR $2, V3.B16, V14.B16
+	VAND V10.B16, V14.B16, V14.B16
+	VAND V11.B16, V5.B16, V15.B16
+	VORR V15.B16, V14.B16, V14.B16
+	VAND V9.B16, V3.B16, V13.B16
+	VTBL V12.B16, [V13.B16], V13.B16
+	WORD $0x0f08a5b0 // sxtl v16.8h, v13.8b
+	WORD $0x4f08a5b1 // sxtl2 v17.8h, v13.16b
+	WORD $0x0f10a612 // sxtl v18.4s, v16.4h
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x6e26de52 // fmul v18.4s, v18.4s, v6.4s
+	FMOVQ.P F18, 16(R15)
+	WORD $0x4f10a612 // sxtl2 v18.4s, v16.8h
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x6e26de52 // fmul v18.4s, v18.4s, v6.4s
+	FMOVQ.P F18, 16(R15)
+	WORD $0x0f10a632 // sxtl v18.4s, v17.4h
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x6e26de52 // fmul v18.4s, v18.4s, v6.4s
+	FMOVQ.P F18, 16(R15)
+	WORD $0x4f10a632 // sxtl2 v18.4s, v17.8h
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x6e26de52 // fmul v18.4s, v18.4s, v6.4s
+	FMOVQ.P F18, 16(R15)
+	VTBL V12.B16, [V14.B16], V14.B16
+	WORD $0x0f08a5d0 // sxtl v16.8h, v14.8b
+	WORD $0x4f08a5d1 // sxtl2 v17.8h, v14.16b
+	WORD $0x0f10a612 // sxtl v18.4s, v16.4h
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x6e26de52 // fmul v18.4s, v18.4s, v6.4s
+	FMOVQ.P F18, 16(R15)
+	WORD $0x4f10a612 // sxtl2 v18.4s, v16.8h
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x6e26de52 // fmul v18.4s, v18.4s, v6.4s
+	FMOVQ.P F18, 16(R15)
+	WORD $0x0f10a632 // sxtl v18.4s, v17.4h
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x6e26de52 // fmul v18.4s, v18.4s, v6.4s
+	FMOVQ.P F18, 16(R15)
+	WORD $0x4f10a632 // sxtl2 v18.4s, v17.8h
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x6e26de52 // fmul v18.4s, v18.4s, v6.4s
+	FMOVQ.P F18, 16(R15)
+	VUSHR $2, V4.B16, V14.B16
+	VAND V10.B16, V14.B16, V14.B16
+	VUSHR $4, V5.B16, V15.B16
+	VORR V15.B16, V14.B16, V14.B16
+	VAND V9.B16, V4.B16, V13.B16
+	VTBL V12.B16, [V13.B16], V13.B16
+	WORD $0x0f08a5b0 // sxtl v16.8h, v13.8b
+	WORD $0x4f08a5b1 // sxtl2 v17.8h, v13.16b
+	WORD $0x0f10a612 // sxtl v18.4s, v16.4h
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x6e27de52 // fmul v18.4s, v18.4s, v7.4s
+	FMOVQ.P F18, 16(R15)
+	WORD $0x4f10a612 // sxtl2 v18.4s, v16.8h
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x6e27de52 // fmul v18.4s, v18.4s, v7.4s
+	FMOVQ.P F18, 16(R15)
+	WORD $0x0f10a632 // sxtl v18.4s, v17.4h
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x6e27de52 // fmul v18.4s, v18.4s, v7.4s
+	FMOVQ.P F18, 16(R15)
+	WORD $0x4f10a632 // sxtl2 v18.4s, v17.8h
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x6e27de52 // fmul v18.4s, v18.4s, v7.4s
+	FMOVQ.P F18, 16(R15)
+	VTBL V12.B16, [V14.B16], V14.B16
+	WORD $0x0f08a5d0 // sxtl v16.8h, v14.8b
+	WORD $0x4f08a5d1 // sxtl2 v17.8h, v14.16b
+	WORD $0x0f10a612 // sxtl v18.4s, v16.4h
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x6e27de52 // fmul v18.4s, v18.4s, v7.4s
+	FMOVQ.P F18, 16(R15)
+	WORD $0x4f10a612 // sxtl2 v18.4s, v16.8h
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x6e27de52 // fmul v18.4s, v18.4s, v7.4s
+	FMOVQ.P F18, 16(R15)
+	WORD $0x0f10a632 // sxtl v18.4s, v17.4h
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x6e27de52 // fmul v18.4s, v18.4s, v7.4s
+	FMOVQ.P F18, 16(R15)
+	WORD $0x4f10a632 // sxtl2 v18.4s, v17.8h
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x6e27de52 // fmul v18.4s, v18.4s, v7.4s
+	FMOVQ.P F18, 16(R15)
+	MOVD $scratch-256(SP), R15
+	MOVD $4, R19
+pair2:
+	FLDPQ 0(R8), (F2, F6)
+	FLDPQ 0(R9), (F3, F7)
+	FLDPQ 0(R10), (F4, F8)
+	FLDPQ 0(R11), (F5, F9)
+	VMOVI $15, V10.B16
+	VAND V10.B16, V2.B16, V2.B16
+	VAND V10.B16, V3.B16, V3.B16
+	VAND V10.B16, V4.B16, V4.B16
+	VAND V10.B16, V5.B16, V5.B16
+	VAND V10.B16, V6.B16, V6.B16
+	VAND V10.B16, V7.B16, V7.B16
+	VAND V10.B16, V8.B16, V8.B16
+	VAND V10.B16, V9.B16, V9.B16
+	FMOVQ 128(R15), F11
+	FMOVQ.P 16(R15), F10
+	MOVD R12, R20
+	MOVD R13, R21
+	FLDPQ 0(R20), (F12, F13)
+	FMOVD 0(R21), F14
+	ADD R2, R20
+	ADD R3, R21
+	WORD $0x0e2cc053 // smull v19.8h, v2.8b, v12.8b
+	WORD $0x4e2c8053 // smlal2 v19.8h, v2.16b, v12.16b
+	WORD $0x0e2d80d3 // smlal v19.8h, v6.8b, v13.8b
+	WORD $0x4e2d80d3 // smlal2 v19.8h, v6.16b, v13.16b
+	WORD $0x4e602a6f // saddlp v15.4s, v19.8h
+	WORD $0x0e2cc073 // smull v19.8h, v3.8b, v12.8b
+	WORD $0x4e2c8073 // smlal2 v19.8h, v3.16b, v12.16b
+	WORD $0x0e2d80f3 // smlal v19.8h, v7.8b, v13.8b
+	WORD $0x4e2d80f3 // smlal2 v19.8h, v7.16b, v13.16b
+	WORD $0x4e602a70 // saddlp v16.4s, v19.8h
+	WORD $0x0e2cc093 // smull v19.8h, v4.8b, v12.8b
+	WORD $0x4e2c8093 // smlal2 v19.8h, v4.16b, v12.16b
+	WORD $0x0e2d8113 // smlal v19.8h, v8.8b, v13.8b
+	WORD $0x4e2d8113 // smlal2 v19.8h, v8.16b, v13.16b
+	WORD $0x4e602a71 // saddlp v17.4s, v19.8h
+	WORD $0x0e2cc0b3 // smull v19.8h, v5.8b, v12.8b
+	WORD $0x4e2c80b3 // smlal2 v19.8h, v5.16b, v12.16b
+	WORD $0x0e2d8133 // smlal v19.8h, v9.8b, v13.8b
+	WORD $0x4e2d8133 // smlal2 v19.8h, v9.16b, v13.16b
+	WORD $0x4e602a72 // saddlp v18.4s, v19.8h
+	VADDP V16.S4, V15.S4, V15.S4
+	VADDP V18.S4, V17.S4, V17.S4
+	VADDP V17.S4, V15.S4, V15.S4
+	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
+	WORD $0x4f8e9150 // fmul v16.4s, v10.4s, v14.s[0]
+	VFMLA V16.S4, V15.S4, V0.S4
+	WORD $0x4e21d9d1 // scvtf v17.4s, v14.4s
+	WORD $0x4f8e9170 // fmul v16.4s, v11.4s, v14.s[0]
+	WORD $0x4fb11200 // fmla v0.4s, v16.4s, v17.s[1]
+	FLDPQ 0(R20), (F12, F13)
+	FMOVD 0(R21), F14
+	ADD R2, R20
+	ADD R3, R21
+	WORD $0x0e2cc053 // smull v19.8h, v2.8b, v12.8b
+	WORD $0x4e2c8053 // smlal2 v19.8h, v2.16b, v12.16b
+	WORD $0x0e2d80d3 // smlal v19.8h, v6.8b, v13.8b
+	WORD $0x4e2d80d3 // smlal2 v19.8h, v6.16b, v13.16b
+	WORD $0x4e602a6f // saddlp v15.4s, v19.8h
+	WORD $0x0e2cc073 // smull v19.8h, v3.8b, v12.8b
+	WORD $0x4e2c8073 // smlal2 v19.8h, v3.16b, v12.16b
+	WORD $0x0e2d80f3 // smlal v19.8h, v7.8b, v13.8b
+	WORD $0x4e2d80f3 // smlal2 v19.8h, v7.16b, v13.16b
+	WORD $0x4e602a70 // saddlp v16.4s, v19.8h
+	WORD $0x0e2cc093 // smull v19.8h, v4.8b, v12.8b
+	WORD $0x4e2c8093 // smlal2 v19.8h, v4.16b, v12.16b
+	WORD $0x0e2d8113 // smlal v19.8h, v8.8b, v13.8b
+	WORD $0x4e2d8113 // smlal2 v19.8h, v8.16b, v13.16b
+	WORD $0x4e602a71 // saddlp v17.4s, v19.8h
+	WORD $0x0e2cc0b3 // smull v19.8h, v5.8b, v12.8b
+	WORD $0x4e2c80b3 // smlal2 v19.8h, v5.16b, v12.16b
+	WORD $0x0e2d8133 // smlal v19.8h, v9.8b, v13.8b
+	WORD $0x4e2d8133 // smlal2 v19.8h, v9.16b, v13.16b
+	WORD $0x4e602a72 // saddlp v18.4s, v19.8h
+	VADDP V16.S4, V15.S4, V15.S4
+	VADDP V18.S4, V17.S4, V17.S4
+	VADDP V17.S4, V15.S4, V15.S4
+	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
+	WORD $0x4f8e9150 // fmul v16.4s, v10.4s, v14.s[0]
+	VFMLA V16.S4, V15.S4, V1.S4
+	WORD $0x4e21d9d1 // scvtf v17.4s, v14.4s
+	WORD $0x4f8e9170 // fmul v16.4s, v11.4s, v14.s[0]
+	WORD $0x4fb11201 // fmla v1.4s, v16.4s, v17.s[1]
+	ADD $32, R12
+	ADD $12, R13
+	FLDPQ.P 32(R8), (F2, F6)
+	FLDPQ.P 32(R9), (F3, F7)
+	FLDPQ.P 32(R10), (F4, F8)
+	FLDPQ.P 32(R11), (F5, F9)
+	VMOVI $15, V10.B16
+	VUSHR $4, V2.B16, V2.B16
+	VUSHR $4, V3.B16, V3.B16
+	VUSHR $4, V4.B16, V4.B16
+	VUSHR $4, V5.B16, V5.B16
+	VUSHR $4, V6.B16, V6.B16
+	VUSHR $4, V7.B16, V7.B16
+	VUSHR $4, V8.B16, V8.B16
+	VUSHR $4, V9.B16, V9.B16
+	FMOVQ 128(R15), F11
+	FMOVQ.P 16(R15), F10
+	MOVD R12, R20
+	MOVD R13, R21
+	FLDPQ 0(R20), (F12, F13)
+	FMOVD 0(R21), F14
+	ADD R2, R20
+	ADD R3, R21
+	WORD $0x0e2cc053 // smull v19.8h, v2.8b, v12.8b
+	WORD $0x4e2c8053 // smlal2 v19.8h, v2.16b, v12.16b
+	WORD $0x0e2d80d3 // smlal v19.8h, v6.8b, v13.8b
+	WORD $0x4e2d80d3 // smlal2 v19.8h, v6.16b, v13.16b
+	WORD $0x4e602a6f // saddlp v15.4s, v19.8h
+	WORD $0x0e2cc073 // smull v19.8h, v3.8b, v12.8b
+	WORD $0x4e2c8073 // smlal2 v19.8h, v3.16b, v12.16b
+	WORD $0x0e2d80f3 // smlal v19.8h, v7.8b, v13.8b
+	WORD $0x4e2d80f3 // smlal2 v19.8h, v7.16b, v13.16b
+	WORD $0x4e602a70 // saddlp v16.4s, v19.8h
+	WORD $0x0e2cc093 // smull v19.8h, v4.8b, v12.8b
+	WORD $0x4e2c8093 // smlal2 v19.8h, v4.16b, v12.16b
+	WORD $0x0e2d8113 // smlal v19.8h, v8.8b, v13.8b
+	WORD $0x4e2d8113 // smlal2 v19.8h, v8.16b, v13.16b
+	WORD $0x4e602a71 // saddlp v17.4s, v19.8h
+	WORD $0x0e2cc0b3 // smull v19.8h, v5.8b, v12.8b
+	WORD $0x4e2c80b3 // smlal2 v19.8h, v5.16b, v12.16b
+	WORD $0x0e2d8133 // smlal v19.8h, v9.8b, v13.8b
+	WORD $0x4e2d8133 // smlal2 v19.8h, v9.16b, v13.16b
+	WORD $0x4e602a72 // saddlp v18.4s, v19.8h
+	VADDP V16.S4, V15.S4, V15.S4
+	VADDP V18.S4, V17.S4, V17.S4
+	VADDP V17.S4, V15.S4, V15.S4
+	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
+	WORD $0x4f8e9150 // fmul v16.4s, v10.4s, v14.s[0]
+	VFMLA V16.S4, V15.S4, V0.S4
+	WORD $0x4e21d9d1 // scvtf v17.4s, v14.4s
+	WORD $0x4f8e9170 // fmul v16.4s, v11.4s, v14.s[0]
+	WORD $0x4fb11200 // fmla v0.4s, v16.4s, v17.s[1]
+	FLDPQ 0(R20), (F12, F13)
+	FMOVD 0(R21), F14
+	ADD R2, R20
+	ADD R3, R21
+	WORD $0x0e2cc053 // smull v19.8h, v2.8b, v12.8b
+	WORD $0x4e2c8053 // smlal2 v19.8h, v2.16b, v12.16b
+	WORD $0x0e2d80d3 // smlal v19.8h, v6.8b, v13.8b
+	WORD $0x4e2d80d3 // smlal2 v19.8h, v6.16b, v13.16b
+	WORD $0x4e602a6f // saddlp v15.4s, v19.8h
+	WORD $0x0e2cc073 // smull v19.8h, v3.8b, v12.8b
+	WORD $0x4e2c8073 // smlal2 v19.8h, v3.16b, v12.16b
+	WORD $0x0e2d80f3 // smlal v19.8h, v7.8b, v13.8b
+	WORD $0x4e2d80f3 // smlal2 v19.8h, v7.16b, v13.16b
+	WORD $0x4e602a70 // saddlp v16.4s, v19.8h
+	WORD $0x0e2cc093 // smull v19.8h, v4.8b, v12.8b
+	WORD $0x4e2c8093 // smlal2 v19.8h, v4.16b, v12.16b
+	WORD $0x0e2d8113 // smlal v19.8h, v8.8b, v13.8b
+	WORD $0x4e2d8113 // smlal2 v19.8h, v8.16b, v13.16b
+	WORD $0x4e602a71 // saddlp v17.4s, v19.8h
+	WORD $0x0e2cc0b3 // smull v19.8h, v5.8b, v12.8b
+	WORD $0x4e2c80b3 // smlal2 v19.8h, v5.16b, v12.16b
+	WORD $0x0e2d8133 // smlal v19.8h, v9.8b, v13.8b
+	WORD $0x4e2d8133 // smlal2 v19.8h, v9.16b, v13.16b
+	WORD $0x4e602a72 // saddlp v18.4s, v19.8h
+	VADDP V16.S4, V15.S4, V15.S4
+	VADDP V18.S4, V17.S4, V17.S4
+	VADDP V17.S4, V15.S4, V15.S4
+	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
+	WORD $0x4f8e9150 // fmul v16.4s, v10.4s, v14.s[0]
+	VFMLA V16.S4, V15.S4, V1.S4
+	WORD $0x4e21d9d1 // scvtf v17.4s, v14.4s
+	WORD $0x4f8e9170 // fmul v16.4s, v11.4s, v14.s[0]
+	WORD $0x4fb11201 // fmla v1.4s, v16.4s, v17.s[1]
+	ADD $32, R12
+	ADD $12, R13
+	SUBS $1, R19, R19
+	BGT pair2
+	SUBS $8, R14, R14
+	BGT blocks2
+	MOVD R6, R15
+	FMOVQ F0, 0(R15)
+	ADD R0<<2, R15
+	FMOVQ F1, 0(R15)
+	ADD R0<<2, R15
+	ADD $16, R6
+	ADD R1<<2, R5
+	SUBS $4, R7, R7
+	BGT rows2
+	MOVD dst+0(FP), R8
+	ADD R0<<3, R8
+	MOVD R8, dst+0(FP)
+	MOVD codes+32(FP), R8
+	ADD R2<<1, R8
+	MOVD R8, codes+32(FP)
+	MOVD meta+40(FP), R8
+	ADD R3<<1, R8
+	MOVD R8, meta+40(FP)
+	SUB $2, R4
+	B tokens2
+tokens2End:
+tokens1:
+	CMP $1, R4
+	BLT tokens1End
+	MOVD w+16(FP), R5
+	MOVD dst+0(FP), R6
+	MOVD rows+64(FP), R7
+rows1:
+	ADD $0, R5, R8
+	ADD R1, R8, R9
+	ADD R1, R9, R10
+	ADD R1, R10, R11
+	MOVD codes+32(FP), R12
+	MOVD meta+40(FP), R13
+	VMOVI $0, V0.B16
+	MOVD blocks+56(FP), R14
+blocks1:
+	FMOVQ.P 16(R8), F1
+	FMOVQ.P 16(R9), F2
+	FMOVQ.P 16(R10), F3
+	FMOVQ.P 16(R11), F4
+	VZIP1 V2.S4, V1.S4, V5.S4
+	VZIP2 V2.S4, V1.S4, V6.S4
+	VZIP1 V4.S4, V3.S4, V7.S4
+	VZIP2 V4.S4, V3.S4, V8.S4
+	VZIP1 V7.D2, V5.D2, V1.D2
+	VZIP2 V7.D2, V5.D2, V2.D2
+	VZIP1 V8.D2, V6.D2, V3.D2
+	VZIP2 V8.D2, V6.D2, V4.D2
+	VUZP1 V1.H8, V1.H8, V5.H8
+	VUZP2 V1.H8, V1.H8, V6.H8
+	WORD $0x0e2178a5 // fcvtl v5.4s, v5.4h
+	WORD $0x0e2178c6 // fcvtl v6.4s, v6.4h
+	MOVD $0x3c000000, R15
+	VDUP R15, V7.S4
+	WORD $0x6e27dcc6 // fmul v6.4s, v6.4s, v7.4s
+	MOVD $0x0d0905010c080400, R15
+	VMOV R15, V11.D[0]
+	MOVD $0x0f0b07030e0a0602, R15
+	VMOV R15, V11.D[1]
+	VMOVI $0x3f, V8.B16
+	VMOVI $0x30, V9.B16
+	VMOVI $0x0f, V10.B16
+	MOVD $scratch-256(SP), R15
+	VUSHR $2, V2.B16, V13.B16
+	VAND V9.B16, V13.B16, V13.B16
+	VAND V10.B16, V4.B16, V14.B16
+	VORR V14.B16, V13.B16, V13.B16
+	VAND V8.B16, V2.B16, V12.B16
+	VTBL V11.B16, [V12.B16], V12.B16
+	WORD $0x0f08a58f // sxtl v15.8h, v12.8b
+	WORD $0x4f08a590 // sxtl2 v16.8h, v12.16b
+	WORD $0x0f10a5f1 // sxtl v17.4s, v15.4h
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x6e25de31 // fmul v17.4s, v17.4s, v5.4s
+	FMOVQ.P F17, 16(R15)
+	WORD $0x4f10a5f1 // sxtl2 v17.4s, v15.8h
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x6e25de31 // fmul v17.4s, v17.4s, v5.4s
+	FMOVQ.P F17, 16(R15)
+	WORD $0x0f10a611 // sxtl v17.4s, v16.4h
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x6e25de31 // fmul v17.4s, v17.4s, v5.4s
+	FMOVQ.P F17, 16(R15)
+	WORD $0x4f10a611 // sxtl2 v17.4s, v16.8h
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x6e25de31 // fmul v17.4s, v17.4s, v5.4s
+	FMOVQ.P F17, 16(R15)
+	VTBL V11.B16, [V13.B16], V13.B16
+	WORD $0x0f08a5af // sxtl v15.8h, v13.8b
+	WORD $0x4f08a5b0 // sxtl2 v16.8h, v13.16b
+	WORD $0x0f10a5f1 // sxtl v17.4s, v15.4h
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x6e25de31 // fmul v17.4s, v17.4s, v5.4s
+	FMOVQ.P F17, 16(R15)
+	WORD $0x4f10a5f1 // sxtl2 v17.4s, v15.8h
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x6e25de31 // fmul v17.4s, v17.4s, v5.4s
+	FMOVQ.P F17, 16(R15)
+	WORD $0x0f10a611 // sxtl v17.4s, v16.4h
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x6e25de31 // fmul v17.4s, v17.4s, v5.4s
+	FMOVQ.P F17, 16(R15)
+	WORD $0x4f10a611 // sxtl2 v17.4s, v16.8h
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x6e25de31 // fmul v17.4s, v17.4s, v5.4s
+	FMOVQ.P F17, 16(R15)
+	VUSHR $2, V3.B16, V13.B16
+	VAND V9.B16, V13.B16, V13.B16
+	VUSHR $4, V4.B16, V14.B16
+	VORR V14.B16, V13.B16, V13.B16
+	VAND V8.B16, V3.B16, V12.B16
+	VTBL V11.B16, [V12.B16], V12.B16
+	WORD $0x0f08a58f // sxtl v15.8h, v12.8b
+	WORD $0x4f08a590 // sxtl2 v16.8h, v12.16b
+	WORD $0x0f10a5f1 // sxtl v17.4s, v15.4h
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x6e26de31 // fmul v17.4s, v17.4s, v6.4s
+	FMOVQ.P F17, 16(R15)
+	WORD $0x4f10a5f1 // sxtl2 v17.4s, v15.8h
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x6e26de31 // fmul v17.4s, v17.4s, v6.4s
+	FMOVQ.P F17, 16(R15)
+	WORD $0x0f10a611 // sxtl v17.4s, v16.4h
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x6e26de31 // fmul v17.4s, v17.4s, v6.4s
+	FMOVQ.P F17, 16(R15)
+	WORD $0x4f10a611 // sxtl2 v17.4s, v16.8h
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x6e26de31 // fmul v17.4s, v17.4s, v6.4s
+	FMOVQ.P F17, 16(R15)
+	VTBL V11.B16, [V13.B16], V13.B16
+	WORD $0x0f08a5af // sxtl v15.8h, v13.8b
+	WORD $0x4f08a5b0 // sxtl2 v16.8h, v13.16b
+	WORD $0x0f10a5f1 // sxtl v17.4s, v15.4h
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x6e26de31 // fmul v17.4s, v17.4s, v6.4s
+	FMOVQ.P F17, 16(R15)
+	WORD $0x4f10a5f1 // sxtl2 v17.4s, v15.8h
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x6e26de31 // fmul v17.4s, v17.4s, v6.4s
+	FMOVQ.P F17, 16(R15)
+	WORD $0x0f10a611 // sxtl v17.4s, v16.4h
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x6e26de31 // fmul v17.4s, v17.4s, v6.4s
+	FMOVQ.P F17, 16(R15)
+	WORD $0x4f10a611 // sxtl2 v17.4s, v16.8h
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x6e26de31 // fmul v17.4s, v17.4s, v6.4s
+	FMOVQ.P F17, 16(R15)
+	MOVD $scratch-256(SP), R15
+	MOVD $4, R19
+pair1:
+	FLDPQ 0(R8), (F1, F5)
+	FLDPQ 0(R9), (F2, F6)
+	FLDPQ 0(R10), (F3, F7)
+	FLDPQ 0(R11), (F4, F8)
+	VMOVI $15, V9.B16
+	VAND V9.B16, V1.B16, V1.B16
+	VAND V9.B16, V2.B16, V2.B16
+	VAND V9.B16, V3.B16, V3.B16
+	VAND V9.B16, V4.B16, V4.B16
+	VAND V9.B16, V5.B16, V5.B16
+	VAND V9.B16, V6.B16, V6.B16
+	VAND V9.B16, V7.B16, V7.B16
+	VAND V9.B16, V8.B16, V8.B16
+	FMOVQ 128(R15), F10
+	FMOVQ.P 16(R15), F9
+	MOVD R12, R20
+	MOVD R13, R21
+	FLDPQ 0(R20), (F11, F12)
+	FMOVD 0(R21), F13
+	ADD R2, R20
+	ADD R3, R21
+	WORD $0x0e2bc032 // smull v18.8h, v1.8b, v11.8b
+	WORD $0x4e2b8032 // smlal2 v18.8h, v1.16b, v11.16b
+	WORD $0x0e2c80b2 // smlal v18.8h, v5.8b, v12.8b
+	WORD $0x4e2c80b2 // smlal2 v18.8h, v5.16b, v12.16b
+	WORD $0x4e602a4e // saddlp v14.4s, v18.8h
+	WORD $0x0e2bc052 // smull v18.8h, v2.8b, v11.8b
+	WORD $0x4e2b8052 // smlal2 v18.8h, v2.16b, v11.16b
+	WORD $0x0e2c80d2 // smlal v18.8h, v6.8b, v12.8b
+	WORD $0x4e2c80d2 // smlal2 v18.8h, v6.16b, v12.16b
+	WORD $0x4e602a4f // saddlp v15.4s, v18.8h
+	WORD $0x0e2bc072 // smull v18.8h, v3.8b, v11.8b
+	WORD $0x4e2b8072 // smlal2 v18.8h, v3.16b, v11.16b
+	WORD $0x0e2c80f2 // smlal v18.8h, v7.8b, v12.8b
+	WORD $0x4e2c80f2 // smlal2 v18.8h, v7.16b, v12.16b
+	WORD $0x4e602a50 // saddlp v16.4s, v18.8h
+	WORD $0x0e2bc092 // smull v18.8h, v4.8b, v11.8b
+	WORD $0x4e2b8092 // smlal2 v18.8h, v4.16b, v11.16b
+	WORD $0x0e2c8112 // smlal v18.8h, v8.8b, v12.8b
+	WORD $0x4e2c8112 // smlal2 v18.8h, v8.16b, v12.16b
+	WORD $0x4e602a51 // saddlp v17.4s, v18.8h
+	VADDP V15.S4, V14.S4, V14.S4
+	VADDP V17.S4, V16.S4, V16.S4
+	VADDP V16.S4, V14.S4, V14.S4
+	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
+	WORD $0x4f8d912f // fmul v15.4s, v9.4s, v13.s[0]
+	VFMLA V15.S4, V14.S4, V0.S4
+	WORD $0x4e21d9b0 // scvtf v16.4s, v13.4s
+	WORD $0x4f8d914f // fmul v15.4s, v10.4s, v13.s[0]
+	WORD $0x4fb011e0 // fmla v0.4s, v15.4s, v16.s[1]
+	ADD $32, R12
+	ADD $12, R13
+	FLDPQ.P 32(R8), (F1, F5)
+	FLDPQ.P 32(R9), (F2, F6)
+	FLDPQ.P 32(R10), (F3, F7)
+	FLDPQ.P 32(R11), (F4, F8)
+	VMOVI $15, V9.B16
+	VUSHR $4, V1.B16, V1.B16
+	VUSHR $4, V2.B16, V2.B16
+	VUSHR $4, V3.B16, V3.B16
+	VUSHR $4, V4.B16, V4.B16
+	VUSHR $4, V5.B16, V5.B16
+	VUSHR $4, V6.B16, V6.B16
+	VUSHR $4, V7.B16, V7.B16
+	VUSHR $4, V8.B16, V8.B16
+	FMOVQ 128(R15), F10
+	FMOVQ.P 16(R15), F9
+	MOVD R12, R20
+	MOVD R13, R21
+	FLDPQ 0(R20), (F11, F12)
+	FMOVD 0(R21), F13
+	ADD R2, R20
+	ADD R3, R21
+	WORD $0x0e2bc032 // smull v18.8h, v1.8b, v11.8b
+	WORD $0x4e2b8032 // smlal2 v18.8h, v1.16b, v11.16b
+	WORD $0x0e2c80b2 // smlal v18.8h, v5.8b, v12.8b
+	WORD $0x4e2c80b2 // smlal2 v18.8h, v5.16b, v12.16b
+	WORD $0x4e602a4e // saddlp v14.4s, v18.8h
+	WORD $0x0e2bc052 // smull v18.8h, v2.8b, v11.8b
+	WORD $0x4e2b8052 // smlal2 v18.8h, v2.16b, v11.16b
+	WORD $0x0e2c80d2 // smlal v18.8h, v6.8b, v12.8b
+	WORD $0x4e2c80d2 // smlal2 v18.8h, v6.16b, v12.16b
+	WORD $0x4e602a4f // saddlp v15.4s, v18.8h
+	WORD $0x0e2bc072 // smull v18.8h, v3.8b, v11.8b
+	WORD $0x4e2b8072 // smlal2 v18.8h, v3.16b, v11.16b
+	WORD $0x0e2c80f2 // smlal v18.8h, v7.8b, v12.8b
+	WORD $0x4e2c80f2 // smlal2 v18.8h, v7.16b, v12.16b
+	WORD $0x4e602a50 // saddlp v16.4s, v18.8h
+	WORD $0x0e2bc092 // smull v18.8h, v4.8b, v11.8b
+	WORD $0x4e2b8092 // smlal2 v18.8h, v4.16b, v11.16b
+	WORD $0x0e2c8112 // smlal v18.8h, v8.8b, v12.8b
+	WORD $0x4e2c8112 // smlal2 v18.8h, v8.16b, v12.16b
+	WORD $0x4e602a51 // saddlp v17.4s, v18.8h
+	VADDP V15.S4, V14.S4, V14.S4
+	VADDP V17.S4, V16.S4, V16.S4
+	VADDP V16.S4, V14.S4, V14.S4
+	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
+	WORD $0x4f8d912f // fmul v15.4s, v9.4s, v13.s[0]
+	VFMLA V15.S4, V14.S4, V0.S4
+	WORD $0x4e21d9b0 // scvtf v16.4s, v13.4s
+	WORD $0x4f8d914f // fmul v15.4s, v10.4s, v13.s[0]
+	WORD $0x4fb011e0 // fmla v0.4s, v15.4s, v16.s[1]
+	ADD $32, R12
+	ADD $12, R13
+	SUBS $1, R19, R19
+	BGT pair1
+	SUBS $8, R14, R14
+	BGT blocks1
+	MOVD R6, R15
+	FMOVQ F0, 0(R15)
+	ADD R0<<2, R15
+	ADD $16, R6
+	ADD R1<<2, R5
+	SUBS $4, R7, R7
+	BGT rows1
+	MOVD dst+0(FP), R8
+	ADD R0<<2, R8
+	MOVD R8, dst+0(FP)
+	MOVD codes+32(FP), R8
+	ADD R2, R8
+	MOVD R8, codes+32(FP)
+	MOVD meta+40(FP), R8
+	ADD R3, R8
+	MOVD R8, meta+40(FP)
+	SUB $1, R4
+	B tokens1
+tokens1End:
+	RET
+
+// func mulQ6_KNEON(dst *float32, ld int, w *byte, stride int, codes *int8, meta *byte, n int, blocks int, rows int)
+TEXT ·mulQ6_KNEON(SB), NOSPLIT, $256-72
+	MOVD ld+8(FP), R0
+	MOVD stride+24(FP), R1
+	MOVD blocks+56(FP), R4
+	LSL $5, R4, R2
+	ADD R4<<1, R4, R3
+	LSL $2, R3
+	MOVD n+48(FP), R4
+tokens8:
+	CMP $8, R4
+	BLT tokens8End
+	MOVD w+16(FP), R5
+	MOVD dst+0(FP), R6
+	MOVD rows+64(FP), R7
+rows8:
+	ADD $0, R5, R8
+	ADD R1, R8, R9
+	ADD R1, R9, R10
+	ADD R1, R10, R11
+	MOVD codes+32(FP), R12
+	MOVD meta+40(FP), R13
+	VMOVI $0, V0.B16
+	VMOVI $0, V1.B16
+	VMOVI $0, V2.B16
+	VMOVI $0, V3.B16
+	VMOVI $0, V4.B16
+	VMOVI $0, V5.B16
+	VMOVI $0, V6.B16
+	VMOVI $0, V7.B16
+	MOVD blocks+56(FP), R14
+blocks8:
+	VMOVI $0, V8.B16
+	MOVD $0x0d0905010c080400, R15
+	VMOV R15, V13.D[0]
+	MOVD $0x0f0b07030e0a0602, R15
+	VMOV R15, V13.D[1]
+	FMOVQ 192(R8), F9
+	ADD $208, R8, R15
+	VLD1 (R15), V8.H[0]
+	FMOVQ 192(R9), F10
+	ADD $208, R9, R15
+	VLD1 (R15), V8.H[1]
+	FMOVQ 192(R10), F11
+	ADD $208, R10, R15
+	VLD1 (R15), V8.H[2]
+	FMOVQ 192(R11), F12
+	ADD $208, R11, R15
+	VLD1 (R15), V8.H[3]
+	VZIP1 V10.S4, V9.S4, V14.S4
+	VZIP2 V10.S4, V9.S4, V15.S4
+	VZIP1 V12.S4, V11.S4, V16.S4
+	VZIP2 V12.S4, V11.S4, V17.S4
+	VZIP1 V16.D2, V14.D2, V9.D2
+	VZIP2 V16.D2, V14.D2, V10.D2
+	VZIP1 V17.D2, V15.D2, V11.D2
+	VZIP2 V17.D2, V15.D2, V12.D2
+	MOVD $scratch-256(SP), R19
+	VTBL V13.B16, [V9.B16], V9.B16
+	WORD $0x0f08a52e // sxtl v14.8h, v9.8b
+	WORD $0x4f08a52f // sxtl2 v15.8h, v9.16b
+	WORD $0x0f10a5d0 // sxtl v16.4s, v14.4h
+	FMOVQ.P F16, 16(R19)
+	WORD $0x4f10a5d0 // sxtl2 v16.4s, v14.8h
+	FMOVQ.P F16, 16(R19)
+	WORD $0x0f10a5f0 // sxtl v16.4s, v15.4h
+	FMOVQ.P F16, 16(R19)
+	WORD $0x4f10a5f0 // sxtl2 v16.4s, v15.8h
+	FMOVQ.P F16, 16(R19)
+	VTBL V13.B16, [V10.B16], V10.B16
+	WORD $0x0f08a54e // sxtl v14.8h, v10.8b
+	WORD $0x4f08a54f // sxtl2 v15.8h, v10.16b
+	WORD $0x0f10a5d0 // sxtl v16.4s, v14.4h
+	FMOVQ.P F16, 16(R19)
+	WORD $0x4f10a5d0 // sxtl2 v16.4s, v14.8h
+	FMOVQ.P F16, 16(R19)
+	WORD $0x0f10a5f0 // sxtl v16.4s, v15.4h
+	FMOVQ.P F16, 16(R19)
+	WORD $0x4f10a5f0 // sxtl2 v16.4s, v15.8h
+	FMOVQ.P F16, 16(R19)
+	VTBL V13.B16, [V11.B16], V11.B16
+	WORD $0x0f08a56e // sxtl v14.8h, v11.8b
+	WORD $0x4f08a56f // sxtl2 v15.8h, v11.16b
+	WORD $0x0f10a5d0 // sxtl v16.4s, v14.4h
+	FMOVQ.P F16, 16(R19)
+	WORD $0x4f10a5d0 // sxtl2 v16.4s, v14.8h
+	FMOVQ.P F16, 16(R19)
+	WORD $0x0f10a5f0 // sxtl v16.4s, v15.4h
+	FMOVQ.P F16, 16(R19)
+	WORD $0x4f10a5f0 // sxtl2 v16.4s, v15.8h
+	FMOVQ.P F16, 16(R19)
+	VTBL V13.B16, [V12.B16], V12.B16
+	WORD $0x0f08a58e // sxtl v14.8h, v12.8b
+	WORD $0x4f08a58f // sxtl2 v15.8h, v12.16b
+	WORD $0x0f10a5d0 // sxtl v16.4s, v14.4h
+	FMOVQ.P F16, 16(R19)
+	WORD $0x4f10a5d0 // sxtl2 v16.4s, v14.8h
+	FMOVQ.P F16, 16(R19)
+	WORD $0x0f10a5f0 // sxtl v16.4s, v15.4h
+	FMOVQ.P F16, 16(R19)
+	WORD $0x4f10a5f0 // sxtl2 v16.4s, v15.8h
+	FMOVQ.P F16, 16(R19)
+	WORD $0x0e217908 // fcvtl v8.4s, v8.4h
+	MOVD $scratch-256(SP), R15
+	MOVD $128, R19
+	MOVD $2, R20
+half8:
+	VMOVI $15, V19.B16
+	VMOVI $0x30, V20.B16
+	VMOVI $32, V21.B16
+	ADD R19, R8, R21
+	FLDPQ 0(R21), (F17, F18)
+	FLDPQ 0(R8), (F9, F13)
+	VAND V19.B16, V9.B16, V9.B16
+	VSHL $4, V17.B16, V17.B16
+	VAND V20.B16, V17.B16, V17.B16
+	VORR V17.B16, V9.B16, V9.B16
+	VSUB V21.B16, V9.B16, V9.B16
+	VAND V19.B16, V13.B16, V13.B16
+	VSHL $4, V18.B16, V18.B16
+	VAND V20.B16, V18.B16, V18.B16
+	VORR V18.B16, V13.B16, V13.B16
+	VSUB V21.B16, V13.B16, V13.B16
+	ADD R19, R9, R21
+	FLDPQ 0(R21), (F17, F18)
+	FLDPQ 0(R9), (F10, F14)
+	VAND V19.B16, V10.B16, V10.B16
+	VSHL $4, V17.B16, V17.B16
+	VAND V20.B16, V17.B16, V17.B16
+	VORR V17.B16, V10.B16, V10.B16
+	VSUB V21.B16, V10.B16, V10.B16
+	VAND V19.B16, V14.B16, V14.B16
+	VSHL $4, V18.B16, V18.B16
+	VAND V20.B16, V18.B16, V18.B16
+	VORR V18.B16, V14.B16, V14.B16
+	VSUB V21.B16, V14.B16, V14.B16
+	ADD R19, R10, R21
+	FLDPQ 0(R21), (F17, F18)
+	FLDPQ 0(R10), (F11, F15)
+	VAND V19.B16, V11.B16, V11.B16
+	VSHL $4, V17.B16, V17.B16
+	VAND V20.B16, V17.B16, V17.B16
+	VORR V17.B16, V11.B16, V11.B16
+	VSUB V21.B16, V11.B16, V11.B16
+	VAND V19.B16, V15.B16, V15.B16
+	VSHL $4, V18.B16, V18.B16
+	VAND V20.B16, V18.B16, V18.B16
+	VORR V18.B16, V15.B16, V15.B16
+	VSUB V21.B16, V15.B16, V15.B16
+	ADD R19, R11, R21
+	FLDPQ 0(R21), (F17, F18)
+	FLDPQ 0(R11), (F12, F16)
+	VAND V19.B16, V12.B16, V12.B16
+	VSHL $4, V17.B16, V17.B16
+	VAND V20.B16, V17.B16, V17.B16
+	VORR V17.B16, V12.B16, V12.B16
+	VSUB V21.B16, V12.B16, V12.B16
+	VAND V19.B16, V16.B16, V16.B16
+	VSHL $4, V18.B16, V18.B16
+	VAND V20.B16, V18.B16, V18.B16
+	VORR V18.B16, V16.B16, V16.B16
+	VSUB V21.B16, V16.B16, V16.B16
+	FLDPQ.P 32(R15), (F17, F18)
+	MOVD R12, R21
+	MOVD R13, R22
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e33c13a // smull v26.8h, v9.8b, v19.8b
+	WORD $0x4e33813a // smlal2 v26.8h, v9.16b, v19.16b
+	WORD $0x4e602b56 // saddlp v22.4s, v26.8h
+	WORD $0x0e33c15a // smull v26.8h, v10.8b, v19.8b
+	WORD $0x4e33815a // smlal2 v26.8h, v10.16b, v19.16b
+	WORD $0x4e602b57 // saddlp v23.4s, v26.8h
+	WORD $0x0e33c17a // smull v26.8h, v11.8b, v19.8b
+	WORD $0x4e33817a // smlal2 v26.8h, v11.16b, v19.16b
+	WORD $0x4e602b58 // saddlp v24.4s, v26.8h
+	WORD $0x0e33c19a // smull v26.8h, v12.8b, v19.8b
+	WORD $0x4e33819a // smlal2 v26.8h, v12.16b, v19.16b
+	WORD $0x4e602b59 // saddlp v25.4s, v26.8h
+	VADDP V23.S4, V22.S4, V22.S4
+	VADDP V25.S4, V24.S4, V24.S4
+	VADDP V24.S4, V22.S4, V22.S4
+	WORD $0x0e34c1bb // smull v27.8h, v13.8b, v20.8b
+	WORD $0x4e3481bb // smlal2 v27.8h, v13.16b, v20.16b
+	WORD $0x4e602b77 // saddlp v23.4s, v27.8h
+	WORD $0x0e34c1db // smull v27.8h, v14.8b, v20.8b
+	WORD $0x4e3481db // smlal2 v27.8h, v14.16b, v20.16b
+	WORD $0x4e602b78 // saddlp v24.4s, v27.8h
+	WORD $0x0e34c1fb // smull v27.8h, v15.8b, v20.8b
+	WORD $0x4e3481fb // smlal2 v27.8h, v15.16b, v20.16b
+	WORD $0x4e602b79 // saddlp v25.4s, v27.8h
+	WORD $0x0e34c21b // smull v27.8h, v16.8b, v20.8b
+	WORD $0x4e34821b // smlal2 v27.8h, v16.16b, v20.16b
+	WORD $0x4e602b7a // saddlp v26.4s, v27.8h
+	VADDP V24.S4, V23.S4, V23.S4
+	VADDP V26.S4, V25.S4, V25.S4
+	VADDP V25.S4, V23.S4, V23.S4
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V0.S4
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e33c13a // smull v26.8h, v9.8b, v19.8b
+	WORD $0x4e33813a // smlal2 v26.8h, v9.16b, v19.16b
+	WORD $0x4e602b56 // saddlp v22.4s, v26.8h
+	WORD $0x0e33c15a // smull v26.8h, v10.8b, v19.8b
+	WORD $0x4e33815a // smlal2 v26.8h, v10.16b, v19.16b
+	WORD $0x4e602b57 // saddlp v23.4s, v26.8h
+	WORD $0x0e33c17a // smull v26.8h, v11.8b, v19.8b
+	WORD $0x4e33817a // smlal2 v26.8h, v11.16b, v19.16b
+	WORD $0x4e602b58 // saddlp v24.4s, v26.8h
+	WORD $0x0e33c19a // smull v26.8h, v12.8b, v19.8b
+	WORD $0x4e33819a // smlal2 v26.8h, v12.16b, v19.16b
+	WORD $0x4e602b59 // saddlp v25.4s, v26.8h
+	VADDP V23.S4, V22.S4, V22.S4
+	VADDP V25.S4, V24.S4, V24.S4
+	VADDP V24.S4, V22.S4, V22.S4
+	WORD $0x0e34c1bb // smull v27.8h, v13.8b, v20.8b
+	WORD $0x4e3481bb // smlal2 v27.8h, v13.16b, v20.16b
+	WORD $0x4e602b77 // saddlp v23.4s, v27.8h
+	WORD $0x0e34c1db // smull v27.8h, v14.8b, v20.8b
+	WORD $0x4e3481db // smlal2 v27.8h, v14.16b, v20.16b
+	WORD $0x4e602b78 // saddlp v24.4s, v27.8h
+	WORD $0x0e34c1fb // smull v27.8h, v15.8b, v20.8b
+	WORD $0x4e3481fb // smlal2 v27.8h, v15.16b, v20.16b
+	WORD $0x4e602b79 // saddlp v25.4s, v27.8h
+	WORD $0x0e34c21b // smull v27.8h, v16.8b, v20.8b
+	WORD $0x4e34821b // smlal2 v27.8h, v16.16b, v20.16b
+	WORD $0x4e602b7a // saddlp v26.4s, v27.8h
+	VADDP V24.S4, V23.S4, V23.S4
+	VADDP V26.S4, V25.S4, V25.S4
+	VADDP V25.S4, V23.S4, V23.S4
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V1.S4
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e33c13a // smull v26.8h, v9.8b, v19.8b
+	WORD $0x4e33813a // smlal2 v26.8h, v9.16b, v19.16b
+	WORD $0x4e602b56 // saddlp v22.4s, v26.8h
+	WORD $0x0e33c15a // smull v26.8h, v10.8b, v19.8b
+	WORD $0x4e33815a // smlal2 v26.8h, v10.16b, v19.16b
+	WORD $0x4e602b57 // saddlp v23.4s, v26.8h
+	WORD $0x0e33c17a // smull v26.8h, v11.8b, v19.8b
+	WORD $0x4e33817a // smlal2 v26.8h, v11.16b, v19.16b
+	WORD $0x4e602b58 // saddlp v24.4s, v26.8h
+	WORD $0x0e33c19a // smull v26.8h, v12.8b, v19.8b
+	WORD $0x4e33819a // smlal2 v26.8h, v12.16b, v19.16b
+	WORD $0x4e602b59 // saddlp v25.4s, v26.8h
+	VADDP V23.S4, V22.S4, V22.S4
+	VADDP V25.S4, V24.S4, V24.S4
+	VADDP V24.S4, V22.S4, V22.S4
+	WORD $0x0e34c1bb // smull v27.8h, v13.8b, v20.8b
+	WORD $0x4e3481bb // smlal2 v27.8h, v13.16b, v20.16b
+	WORD $0x4e602b77 // saddlp v23.4s, v27.8h
+	WORD $0x0e34c1db // smull v27.8h, v14.8b, v20.8b
+	WORD $0x4e3481db // smlal2 v27.8h, v14.16b, v20.16b
+	WORD $0x4e602b78 // saddlp v24.4s, v27.8h
+	WORD $0x0e34c1fb // smull v27.8h, v15.8b, v20.8b
+	WORD $0x4e3481fb // smlal2 v27.8h, v15.16b, v20.16b
+	WORD $0x4e602b79 // saddlp v25.4s, v27.8h
+	WORD $0x0e34c21b // smull v27.8h, v16.8b, v20.8b
+	WORD $0x4e34821b // smlal2 v27.8h, v16.16b, v20.16b
+	WORD $0x4e602b7a // saddlp v26.4s, v27.8h
+	VADDP V24.S4, V23.S4, V23.S4
+	VADDP V26.S4, V25.S4, V25.S4
+	VADDP V25.S4, V23.S4, V23.S4
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V2.S4
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e33c13a // smull v26.8h, v9.8b, v19.8b
+	WORD $0x4e33813a // smlal2 v26.8h, v9.16b, v19.16b
+	WORD $0x4e602b56 // saddlp v22.4s, v26.8h
+	WORD $0x0e33c15a // smull v26.8h, v10.8b, v19.8b
+	WORD $0x4e33815a // smlal2 v26.8h, v10.16b, v19.16b
+	WORD $0x4e602b57 // saddlp v23.4s, v26.8h
+	WORD $0x0e33c17a // smull v26.8h, v11.8b, v19.8b
+	WORD $0x4e33817a // smlal2 v26.8h, v11.16b, v19.16b
+	WORD $0x4e602b58 // saddlp v24.4s, v26.8h
+	WORD $0x0e33c19a // smull v26.8h, v12.8b, v19.8b
+	WORD $0x4e33819a // smlal2 v26.8h, v12.16b, v19.16b
+	WORD $0x4e602b59 // saddlp v25.4s, v26.8h
+	VADDP V23.S4, V22.S4, V22.S4
+	VADDP V25.S4, V24.S4, V24.S4
+	VADDP V24.S4, V22.S4, V22.S4
+	WORD $0x0e34c1bb // smull v27.8h, v13.8b, v20.8b
+	WORD $0x4e3481bb // smlal2 v27.8h, v13.16b, v20.16b
+	WORD $0x4e602b77 // saddlp v23.4s, v27.8h
+	WORD $0x0e34c1db // smull v27.8h, v14.8b, v20.8b
+	WORD $0x4e3481db // smlal2 v27.8h, v14.16b, v20.16b
+	WORD $0x4e602b78 // saddlp v24.4s, v27.8h
+	WORD $0x0e34c1fb // smull v27.8h, v15.8b, v20.8b
+	WORD $0x4e3481fb // smlal2 v27.8h, v15.16b, v20.16b
+	WORD $0x4e602b79 // saddlp v25.4s, v27.8h
+	WORD $0x0e34c21b // smull v27.8h, v16.8b, v20.8b
+	WORD $0x4e34821b // smlal2 v27.8h, v16.16b, v20.16b
+	WORD $0x4e602b7a // saddlp v26.4s, v27.8h
+	VADDP V24.S4, V23.S4, V23.S4
+	VADDP V26.S4, V25.S4, V25.S4
+	VADDP V25.S4, V23.S4, V23.S4
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V3.S4
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e33c13a // smull v26.8h, v9.8b, v19.8b
+	WORD $0x4e33813a // smlal2 v26.8h, v9.16b, v19.16b
+	WORD $0x4e602b56 // saddlp v22.4s, v26.8h
+	WORD $0x0e33c15a // smull v26.8h, v10.8b, v19.8b
+	WORD $0x4e33815a // smlal2 v26.8h, v10.16b, v19.16b
+	WORD $0x4e602b57 // saddlp v23.4s, v26.8h
+	WORD $0x0e33c17a // smull v26.8h, v11.8b, v19.8b
+	WORD $0x4e33817a // smlal2 v26.8h, v11.16b, v19.16b
+	WORD $0x4e602b58 // saddlp v24.4s, v26.8h
+	WORD $0x0e33c19a // smull v26.8h, v12.8b, v19.8b
+	WORD $0x4e33819a // smlal2 v26.8h, v12.16b, v19.16b
+	WORD $0x4e602b59 // saddlp v25.4s, v26.8h
+	VADDP V23.S4, V22.S4, V22.S4
+	VADDP V25.S4, V24.S4, V24.S4
+	VADDP V24.S4, V22.S4, V22.S4
+	WORD $0x0e34c1bb // smull v27.8h, v13.8b, v20.8b
+	WORD $0x4e3481bb // smlal2 v27.8h, v13.16b, v20.16b
+	WORD $0x4e602b77 // saddlp v23.4s, v27.8h
+	WORD $0x0e34c1db // smull v27.8h, v14.8b, v20.8b
+	WORD $0x4e3481db // smlal2 v27.8h, v14.16b, v20.16b
+	WORD $0x4e602b78 // saddlp v24.4s, v27.8h
+	WORD $0x0e34c1fb // smull v27.8h, v15.8b, v20.8b
+	WORD $0x4e3481fb // smlal2 v27.8h, v15.16b, v20.16b
+	WORD $0x4e602b79 // saddlp v25.4s, v27.8h
+	WORD $0x0e34c21b // smull v27.8h, v16.8b, v20.8b
+	WORD $0x4e34821b // smlal2 v27.8h, v16.16b, v20.16b
+	WORD $0x4e602b7a // saddlp v26.4s, v27.8h
+	VADDP V24.S4, V23.S4, V23.S4
+	VADDP V26.S4, V25.S4, V25.S4
+	VADDP V25.S4, V23.S4, V23.S4
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V4.S4
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e33c13a // smull v26.8h, v9.8b, v19.8b
+	WORD $0x4e33813a // smlal2 v26.8h, v9.16b, v19.16b
+	WORD $0x4e602b56 // saddlp v22.4s, v26.8h
+	WORD $0x0e33c15a // smull v26.8h, v10.8b, v19.8b
+	WORD $0x4e33815a // smlal2 v26.8h, v10.16b, v19.16b
+	WORD $0x4e602b57 // saddlp v23.4s, v26.8h
+	WORD $0x0e33c17a // smull v26.8h, v11.8b, v19.8b
+	WORD $0x4e33817a // smlal2 v26.8h, v11.16b, v19.16b
+	WORD $0x4e602b58 // saddlp v24.4s, v26.8h
+	WORD $0x0e33c19a // smull v26.8h, v12.8b, v19.8b
+	WORD $0x4e33819a // smlal2 v26.8h, v12.16b, v19.16b
+	WORD $0x4e602b59 // saddlp v25.4s, v26.8h
+	VADDP V23.S4, V22.S4, V22.S4
+	VADDP V25.S4, V24.S4, V24.S4
+	VADDP V24.S4, V22.S4, V22.S4
+	WORD $0x0e34c1bb // smull v27.8h, v13.8b, v20.8b
+	WORD $0x4e3481bb // smlal2 v27.8h, v13.16b, v20.16b
+	WORD $0x4e602b77 // saddlp v23.4s, v27.8h
+	WORD $0x0e34c1db // smull v27.8h, v14.8b, v20.8b
+	WORD $0x4e3481db // smlal2 v27.8h, v14.16b, v20.16b
+	WORD $0x4e602b78 // saddlp v24.4s, v27.8h
+	WORD $0x0e34c1fb // smull v27.8h, v15.8b, v20.8b
+	WORD $0x4e3481fb // smlal2 v27.8h, v15.16b, v20.16b
+	WORD $0x4e602b79 // saddlp v25.4s, v27.8h
+	WORD $0x0e34c21b // smull v27.8h, v16.8b, v20.8b
+	WORD $0x4e34821b // smlal2 v27.8h, v16.16b, v20.16b
+	WORD $0x4e602b7a // saddlp v26.4s, v27.8h
+	VADDP V24.S4, V23.S4, V23.S4
+	VADDP V26.S4, V25.S4, V25.S4
+	VADDP V25.S4, V23.S4, V23.S4
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V5.S4
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e33c13a // smull v26.8h, v9.8b, v19.8b
+	WORD $0x4e33813a // smlal2 v26.8h, v9.16b, v19.16b
+	WORD $0x4e602b56 // saddlp v22.4s, v26.8h
+	WORD $0x0e33c15a // smull v26.8h, v10.8b, v19.8b
+	WORD $0x4e33815a // smlal2 v26.8h, v10.16b, v19.16b
+	WORD $0x4e602b57 // saddlp v23.4s, v26.8h
+	WORD $0x0e33c17a // smull v26.8h, v11.8b, v19.8b
+	WORD $0x4e33817a // smlal2 v26.8h, v11.16b, v19.16b
+	WORD $0x4e602b58 // saddlp v24.4s, v26.8h
+	WORD $0x0e33c19a // smull v26.8h, v12.8b, v19.8b
+	WORD $0x4e33819a // smlal2 v26.8h, v12.16b, v19.16b
+	WORD $0x4e602b59 // saddlp v25.4s, v26.8h
+	VADDP V23.S4, V22.S4, V22.S4
+	VADDP V25.S4, V24.S4, V24.S4
+	VADDP V24.S4, V22.S4, V22.S4
+	WORD $0x0e34c1bb // smull v27.8h, v13.8b, v20.8b
+	WORD $0x4e3481bb // smlal2 v27.8h, v13.16b, v20.16b
+	WORD $0x4e602b77 // saddlp v23.4s, v27.8h
+	WORD $0x0e34c1db // smull v27.8h, v14.8b, v20.8b
+	WORD $0x4e3481db // smlal2 v27.8h, v14.16b, v20.16b
+	WORD $0x4e602b78 // saddlp v24.4s, v27.8h
+	WORD $0x0e34c1fb // smull v27.8h, v15.8b, v20.8b
+	WORD $0x4e3481fb // smlal2 v27.8h, v15.16b, v20.16b
+	WORD $0x4e602b79 // saddlp v25.4s, v27.8h
+	WORD $0x0e34c21b // smull v27.8h, v16.8b, v20.8b
+	WORD $0x4e34821b // smlal2 v27.8h, v16.16b, v20.16b
+	WORD $0x4e602b7a // saddlp v26.4s, v27.8h
+	VADDP V24.S4, V23.S4, V23.S4
+	VADDP V26.S4, V25.S4, V25.S4
+	VADDP V25.S4, V23.S4, V23.S4
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V6.S4
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e33c13a // smull v26.8h, v9.8b, v19.8b
+	WORD $0x4e33813a // smlal2 v26.8h, v9.16b, v19.16b
+	WORD $0x4e602b56 // saddlp v22.4s, v26.8h
+	WORD $0x0e33c15a // smull v26.8h, v10.8b, v19.8b
+	WORD $0x4e33815a // smlal2 v26.8h, v10.16b, v19.16b
+	WORD $0x4e602b57 // saddlp v23.4s, v26.8h
+	WORD $0x0e33c17a // smull v26.8h, v11.8b, v19.8b
+	WORD $0x4e33817a // smlal2 v26.8h, v11.16b, v19.16b
+	WORD $0x4e602b58 // saddlp v24.4s, v26.8h
+	WORD $0x0e33c19a // smull v26.8h, v12.8b, v19.8b
+	WORD $0x4e33819a // smlal2 v26.8h, v12.16b, v19.16b
+	WORD $0x4e602b59 // saddlp v25.4s, v26.8h
+	VADDP V23.S4, V22.S4, V22.S4
+	VADDP V25.S4, V24.S4, V24.S4
+	VADDP V24.S4, V22.S4, V22.S4
+	WORD $0x0e34c1bb // smull v27.8h, v13.8b, v20.8b
+	WORD $0x4e3481bb // smlal2 v27.8h, v13.16b, v20.16b
+	WORD $0x4e602b77 // saddlp v23.4s, v27.8h
+	WORD $0x0e34c1db // smull v27.8h, v14.8b, v20.8b
+	WORD $0x4e3481db // smlal2 v27.8h, v14.16b, v20.16b
+	WORD $0x4e602b78 // saddlp v24.4s, v27.8h
+	WORD $0x0e34c1fb // smull v27.8h, v15.8b, v20.8b
+	WORD $0x4e3481fb // smlal2 v27.8h, v15.16b, v20.16b
+	WORD $0x4e602b79 // saddlp v25.4s, v27.8h
+	WORD $0x0e34c21b // smull v27.8h, v16.8b, v20.8b
+	WORD $0x4e34821b // smlal2 v27.8h, v16.16b, v20.16b
+	WORD $0x4e602b7a // saddlp v26.4s, v27.8h
+	VADDP V24.S4, V23.S4, V23.S4
+	VADDP V26.S4, V25.S4, V25.S4
+	VADDP V25.S4, V23.S4, V23.S4
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V7.S4
+	ADD $32, R12
+	ADD $12, R13
+	VMOVI $15, V19.B16
+	VMOVI $0x30, V20.B16
+	VMOVI $32, V21.B16
+	ADD R19, R8, R21
+	FLDPQ 0(R21), (F17, F18)
+	FLDPQ 32(R8), (F9, F13)
+	VAND V19.B16, V9.B16, V9.B16
+	VSHL $2, V17.B16, V17.B16
+	VAND V20.B16, V17.B16, V17.B16
+	VORR V17.B16, V9.B16, V9.B16
+	VSUB V21.B16, V9.B16, V9.B16
+	VAND V19.B16, V13.B16, V13.B16
+	VSHL $2, V18.B16, V18.B16
+	VAND V20.B16, V18.B16, V18.B16
+	VORR V18.B16, V13.B16, V13.B16
+	VSUB V21.B16, V13.B16, V13.B16
+	ADD R19, R9, R21
+	FLDPQ 0(R21), (F17, F18)
+	FLDPQ 32(R9), (F10, F14)
+	VAND V19.B16, V10.B16, V10.B16
+	VSHL $2, V17.B16, V17.B16
+	VAND V20.B16, V17.B16, V17.B16
+	VORR V17.B16, V10.B16, V10.B16
+	VSUB V21.B16, V10.B16, V10.B16
+	VAND V19.B16, V14.B16, V14.B16
+	VSHL $2, V18.B16, V18.B16
+	VAND V20.B16, V18.B16, V18.B16
+	VORR V18.B16, V14.B16, V14.B16
+	VSUB V21.B16, V14.B16, V14.B16
+	ADD R19, R10, R21
+	FLDPQ 0(R21), (F17, F18)
+	FLDPQ 32(R10), (F11, F15)
+	VAND V19.B16, V11.B16, V11.B16
+	VSHL $2, V17.B16, V17.B16
+	VAND V20.B16, V17.B16, V17.B16
+	VORR V17.B16, V11.B16, V11.B16
+	VSUB V21.B16, V11.B16, V11.B16
+	VAND V19.B16, V15.B16, V15.B16
+	VSHL $2, V18.B16, V18.B16
+	VAND V20.B16, V18.B16, V18.B16
+	VORR V18.B16, V15.B16, V15.B16
+	VSUB V21.B16, V15.B16, V15.B16
+	ADD R19, R11, R21
+	FLDPQ 0(R21), (F17, F18)
+	FLDPQ 32(R11), (F12, F16)
+	VAND V19.B16, V12.B16, V12.B16
+	VSHL $2, V17.B16, V17.B16
+	VAND V20.B16, V17.B16, V17.B16
+	VORR V17.B16, V12.B16, V12.B16
+	VSUB V21.B16, V12.B16, V12.B16
+	VAND V19.B16, V16.B16, V16.B16
+	VSHL $2, V18.B16, V18.B16
+	VAND V20.B16, V18.B16, V18.B16
+	VORR V18.B16, V16.B16, V16.B16
+	VSUB V21.B16, V16.B16, V16.B16
+	FLDPQ.P 32(R15), (F17, F18)
+	MOVD R12, R21
+	MOVD R13, R22
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e33c13a // smull v26.8h, v9.8b, v19.8b
+	WORD $0x4e33813a // smlal2 v26.8h, v9.16b, v19.16b
+	WORD $0x4e602b56 // saddlp v22.4s, v26.8h
+	WORD $0x0e33c15a // smull v26.8h, v10.8b, v19.8b
+	WORD $0x4e33815a // smlal2 v26.8h, v10.16b, v19.16b
+	WORD $0x4e602b57 // saddlp v23.4s, v26.8h
+	WORD $0x0e33c17a // smull v26.8h, v11.8b, v19.8b
+	WORD $0x4e33817a // smlal2 v26.8h, v11.16b, v19.16b
+	WORD $0x4e602b58 // saddlp v24.4s, v26.8h
+	WORD $0x0e33c19a // smull v26.8h, v12.8b, v19.8b
+	WORD $0x4e33819a // smlal2 v26.8h, v12.16b, v19.16b
+	WORD $0x4e602b59 // saddlp v25.4s, v26.8h
+	VADDP V23.S4, V22.S4, V22.S4
+	VADDP V25.S4, V24.S4, V24.S4
+	VADDP V24.S4, V22.S4, V22.S4
+	WORD $0x0e34c1bb // smull v27.8h, v13.8b, v20.8b
+	WORD $0x4e3481bb // smlal2 v27.8h, v13.16b, v20.16b
+	WORD $0x4e602b77 // saddlp v23.4s, v27.8h
+	WORD $0x0e34c1db // smull v27.8h, v14.8b, v20.8b
+	WORD $0x4e3481db // smlal2 v27.8h, v14.16b, v20.16b
+	WORD $0x4e602b78 // saddlp v24.4s, v27.8h
+	WORD $0x0e34c1fb // smull v27.8h, v15.8b, v20.8b
+	WORD $0x4e3481fb // smlal2 v27.8h, v15.16b, v20.16b
+	WORD $0x4e602b79 // saddlp v25.4s, v27.8h
+	WORD $0x0e34c21b // smull v27.8h, v16.8b, v20.8b
+	WORD $0x4e34821b // smlal2 v27.8h, v16.16b, v20.16b
+	WORD $0x4e602b7a // saddlp v26.4s, v27.8h
+	VADDP V24.S4, V23.S4, V23.S4
+	VADDP V26.S4, V25.S4, V25.S4
+	VADDP V25.S4, V23.S4, V23.S4
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V0.S4
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e33c13a // smull v26.8h, v9.8b, v19.8b
+	WORD $0x4e33813a // smlal2 v26.8h, v9.16b, v19.16b
+	WORD $0x4e602b56 // saddlp v22.4s, v26.8h
+	WORD $0x0e33c15a // smull v26.8h, v10.8b, v19.8b
+	WORD $0x4e33815a // smlal2 v26.8h, v10.16b, v19.16b
+	WORD $0x4e602b57 // saddlp v23.4s, v26.8h
+	WORD $0x0e33c17a // smull v26.8h, v11.8b, v19.8b
+	WORD $0x4e33817a // smlal2 v26.8h, v11.16b, v19.16b
+	WORD $0x4e602b58 // saddlp v24.4s, v26.8h
+	WORD $0x0e33c19a // smull v26.8h, v12.8b, v19.8b
+	WORD $0x4e33819a // smlal2 v26.8h, v12.16b, v19.16b
+	WORD $0x4e602b59 // saddlp v25.4s, v26.8h
+	VADDP V23.S4, V22.S4, V22.S4
+	VADDP V25.S4, V24.S4, V24.S4
+	VADDP V24.S4, V22.S4, V22.S4
+	WORD $0x0e34c1bb // smull v27.8h, v13.8b, v20.8b
+	WORD $0x4e3481bb // smlal2 v27.8h, v13.16b, v20.16b
+	WORD $0x4e602b77 // saddlp v23.4s, v27.8h
+	WORD $0x0e34c1db // smull v27.8h, v14.8b, v20.8b
+	WORD $0x4e3481db // smlal2 v27.8h, v14.16b, v20.16b
+	WORD $0x4e602b78 // saddlp v24.4s, v27.8h
+	WORD $0x0e34c1fb // smull v27.8h, v15.8b, v20.8b
+	WORD $0x4e3481fb // smlal2 v27.8h, v15.16b, v20.16b
+	WORD $0x4e602b79 // saddlp v25.4s, v27.8h
+	WORD $0x0e34c21b // smull v27.8h, v16.8b, v20.8b
+	WORD $0x4e34821b // smlal2 v27.8h, v16.16b, v20.16b
+	WORD $0x4e602b7a // saddlp v26.4s, v27.8h
+	VADDP V24.S4, V23.S4, V23.S4
+	VADDP V26.S4, V25.S4, V25.S4
+	VADDP V25.S4, V23.S4, V23.S4
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V1.S4
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e33c13a // smull v26.8h, v9.8b, v19.8b
+	WORD $0x4e33813a // smlal2 v26.8h, v9.16b, v19.16b
+	WORD $0x4e602b56 // saddlp v22.4s, v26.8h
+	WORD $0x0e33c15a // smull v26.8h, v10.8b, v19.8b
+	WORD $0x4e33815a // smlal2 v26.8h, v10.16b, v19.16b
+	WORD $0x4e602b57 // saddlp v23.4s, v26.8h
+	WORD $0x0e33c17a // smull v26.8h, v11.8b, v19.8b
+	WORD $0x4e33817a // smlal2 v26.8h, v11.16b, v19.16b
+	WORD $0x4e602b58 // saddlp v24.4s, v26.8h
+	WORD $0x0e33c19a // smull v26.8h, v12.8b, v19.8b
+	WORD $0x4e33819a // smlal2 v26.8h, v12.16b, v19.16b
+	WORD $0x4e602b59 // saddlp v25.4s, v26.8h
+	VADDP V23.S4, V22.S4, V22.S4
+	VADDP V25.S4, V24.S4, V24.S4
+	VADDP V24.S4, V22.S4, V22.S4
+	WORD $0x0e34c1bb // smull v27.8h, v13.8b, v20.8b
+	WORD $0x4e3481bb // smlal2 v27.8h, v13.16b, v20.16b
+	WORD $0x4e602b77 // saddlp v23.4s, v27.8h
+	WORD $0x0e34c1db // smull v27.8h, v14.8b, v20.8b
+	WORD $0x4e3481db // smlal2 v27.8h, v14.16b, v20.16b
+	WORD $0x4e602b78 // saddlp v24.4s, v27.8h
+	WORD $0x0e34c1fb // smull v27.8h, v15.8b, v20.8b
+	WORD $0x4e3481fb // smlal2 v27.8h, v15.16b, v20.16b
+	WORD $0x4e602b79 // saddlp v25.4s, v27.8h
+	WORD $0x0e34c21b // smull v27.8h, v16.8b, v20.8b
+	WORD $0x4e34821b // smlal2 v27.8h, v16.16b, v20.16b
+	WORD $0x4e602b7a // saddlp v26.4s, v27.8h
+	VADDP V24.S4, V23.S4, V23.S4
+	VADDP V26.S4, V25.S4, V25.S4
+	VADDP V25.S4, V23.S4, V23.S4
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V2.S4
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e33c13a // smull v26.8h, v9.8b, v19.8b
+	WORD $0x4e33813a // smlal2 v26.8h, v9.16b, v19.16b
+	WORD $0x4e602b56 // saddlp v22.4s, v26.8h
+	WORD $0x0e33c15a // smull v26.8h, v10.8b, v19.8b
+	WORD $0x4e33815a // smlal2 v26.8h, v10.16b, v19.16b
+	WORD $0x4e602b57 // saddlp v23.4s, v26.8h
+	WORD $0x0e33c17a // smull v26.8h, v11.8b, v19.8b
+	WORD $0x4e33817a // smlal2 v26.8h, v11.16b, v19.16b
+	WORD $0x4e602b58 // saddlp v24.4s, v26.8h
+	WORD $0x0e33c19a // smull v26.8h, v12.8b, v19.8b
+	WORD $0x4e33819a // smlal2 v26.8h, v12.16b, v19.16b
+	WORD $0x4e602b59 // saddlp v25.4s, v26.8h
+	VADDP V23.S4, V22.S4, V22.S4
+	VADDP V25.S4, V24.S4, V24.S4
+	VADDP V24.S4, V22.S4, V22.S4
+	WORD $0x0e34c1bb // smull v27.8h, v13.8b, v20.8b
+	WORD $0x4e3481bb // smlal2 v27.8h, v13.16b, v20.16b
+	WORD $0x4e602b77 // saddlp v23.4s, v27.8h
+	WORD $0x0e34c1db // smull v27.8h, v14.8b, v20.8b
+	WORD $0x4e3481db // smlal2 v27.8h, v14.16b, v20.16b
+	WORD $0x4e602b78 // saddlp v24.4s, v27.8h
+	WORD $0x0e34c1fb // smull v27.8h, v15.8b, v20.8b
+	WORD $0x4e3481fb // smlal2 v27.8h, v15.16b, v20.16b
+	WORD $0x4e602b79 // saddlp v25.4s, v27.8h
+	WORD $0x0e34c21b // smull v27.8h, v16.8b, v20.8b
+	WORD $0x4e34821b // smlal2 v27.8h, v16.16b, v20.16b
+	WORD $0x4e602b7a // saddlp v26.4s, v27.8h
+	VADDP V24.S4, V23.S4, V23.S4
+	VADDP V26.S4, V25.S4, V25.S4
+	VADDP V25.S4, V23.S4, V23.S4
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V3.S4
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e33c13a // smull v26.8h, v9.8b, v19.8b
+	WORD $0x4e33813a // smlal2 v26.8h, v9.16b, v19.16b
+	WORD $0x4e602b56 // saddlp v22.4s, v26.8h
+	WORD $0x0e33c15a // smull v26.8h, v10.8b, v19.8b
+	WORD $0x4e33815a // smlal2 v26.8h, v10.16b, v19.16b
+	WORD $0x4e602b57 // saddlp v23.4s, v26.8h
+	WORD $0x0e33c17a // smull v26.8h, v11.8b, v19.8b
+	WORD $0x4e33817a // smlal2 v26.8h, v11.16b, v19.16b
+	WORD $0x4e602b58 // saddlp v24.4s, v26.8h
+	WORD $0x0e33c19a // smull v26.8h, v12.8b, v19.8b
+	WORD $0x4e33819a // smlal2 v26.8h, v12.16b, v19.16b
+	WORD $0x4e602b59 // saddlp v25.4s, v26.8h
+	VADDP V23.S4, V22.S4, V22.S4
+	VADDP V25.S4, V24.S4, V24.S4
+	VADDP V24.S4, V22.S4, V22.S4
+	WORD $0x0e34c1bb // smull v27.8h, v13.8b, v20.8b
+	WORD $0x4e3481bb // smlal2 v27.8h, v13.16b, v20.16b
+	WORD $0x4e602b77 // saddlp v23.4s, v27.8h
+	WORD $0x0e34c1db // smull v27.8h, v14.8b, v20.8b
+	WORD $0x4e3481db // smlal2 v27.8h, v14.16b, v20.16b
+	WORD $0x4e602b78 // saddlp v24.4s, v27.8h
+	WORD $0x0e34c1fb // smull v27.8h, v15.8b, v20.8b
+	WORD $0x4e3481fb // smlal2 v27.8h, v15.16b, v20.16b
+	WORD $0x4e602b79 // saddlp v25.4s, v27.8h
+	WORD $0x0e34c21b // smull v27.8h, v16.8b, v20.8b
+	WORD $0x4e34821b // smlal2 v27.8h, v16.16b, v20.16b
+	WORD $0x4e602b7a // saddlp v26.4s, v27.8h
+	VADDP V24.S4, V23.S4, V23.S4
+	VADDP V26.S4, V25.S4, V25.S4
+	VADDP V25.S4, V23.S4, V23.S4
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V4.S4
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e33c13a // smull v26.8h, v9.8b, v19.8b
+	WORD $0x4e33813a // smlal2 v26.8h, v9.16b, v19.16b
+	WORD $0x4e602b56 // saddlp v22.4s, v26.8h
+	WORD $0x0e33c15a // smull v26.8h, v10.8b, v19.8b
+	WORD $0x4e33815a // smlal2 v26.8h, v10.16b, v19.16b
+	WORD $0x4e602b57 // saddlp v23.4s, v26.8h
+	WORD $0x0e33c17a // smull v26.8h, v11.8b, v19.8b
+	WORD $0x4e33817a // smlal2 v26.8h, v11.16b, v19.16b
+	WORD $0x4e602b58 // saddlp v24.4s, v26.8h
+	WORD $0x0e33c19a // smull v26.8h, v12.8b, v19.8b
+	WORD $0x4e33819a // smlal2 v26.8h, v12.16b, v19.16b
+	WORD $0x4e602b59 // saddlp v25.4s, v26.8h
+	VADDP V23.S4, V22.S4, V22.S4
+	VADDP V25.S4, V24.S4, V24.S4
+	VADDP V24.S4, V22.S4, V22.S4
+	WORD $0x0e34c1bb // smull v27.8h, v13.8b, v20.8b
+	WORD $0x4e3481bb // smlal2 v27.8h, v13.16b, v20.16b
+	WORD $0x4e602b77 // saddlp v23.4s, v27.8h
+	WORD $0x0e34c1db // smull v27.8h, v14.8b, v20.8b
+	WORD $0x4e3481db // smlal2 v27.8h, v14.16b, v20.16b
+	WORD $0x4e602b78 // saddlp v24.4s, v27.8h
+	WORD $0x0e34c1fb // smull v27.8h, v15.8b, v20.8b
+	WORD $0x4e3481fb // smlal2 v27.8h, v15.16b, v20.16b
+	WORD $0x4e602b79 // saddlp v25.4s, v27.8h
+	WORD $0x0e34c21b // smull v27.8h, v16.8b, v20.8b
+	WORD $0x4e34821b // smlal2 v27.8h, v16.16b, v20.16b
+	WORD $0x4e602b7a // saddlp v26.4s, v27.8h
+	VADDP V24.S4, V23.S4, V23.S4
+	VADDP V26.S4, V25.S4, V25.S4
+	VADDP V25.S4, V23.S4, V23.S4
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V5.S4
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e33c13a // smull v26.8h, v9.8b, v19.8b
+	WORD $0x4e33813a // smlal2 v26.8h, v9.16b, v19.16b
+	WORD $0x4e602b56 // saddlp v22.4s, v26.8h
+	WORD $0x0e33c15a // smull v26.8h, v10.8b, v19.8b
+	WORD $0x4e33815a // smlal2 v26.8h, v10.16b, v19.16b
+	WORD $0x4e602b57 // saddlp v23.4s, v26.8h
+	WORD $0x0e33c17a // smull v26.8h, v11.8b, v19.8b
+	WORD $0x4e33817a // smlal2 v26.8h, v11.16b, v19.16b
+	WORD $0x4e602b58 // saddlp v24.4s, v26.8h
+	WORD $0x0e33c19a // smull v26.8h, v12.8b, v19.8b
+	WORD $0x4e33819a // smlal2 v26.8h, v12.16b, v19.16b
+	WORD $0x4e602b59 // saddlp v25.4s, v26.8h
+	VADDP V23.S4, V22.S4, V22.S4
+	VADDP V25.S4, V24.S4, V24.S4
+	VADDP V24.S4, V22.S4, V22.S4
+	WORD $0x0e34c1bb // smull v27.8h, v13.8b, v20.8b
+	WORD $0x4e3481bb // smlal2 v27.8h, v13.16b, v20.16b
+	WORD $0x4e602b77 // saddlp v23.4s, v27.8h
+	WORD $0x0e34c1db // smull v27.8h, v14.8b, v20.8b
+	WORD $0x4e3481db // smlal2 v27.8h, v14.16b, v20.16b
+	WORD $0x4e602b78 // saddlp v24.4s, v27.8h
+	WORD $0x0e34c1fb // smull v27.8h, v15.8b, v20.8b
+	WORD $0x4e3481fb // smlal2 v27.8h, v15.16b, v20.16b
+	WORD $0x4e602b79 // saddlp v25.4s, v27.8h
+	WORD $0x0e34c21b // smull v27.8h, v16.8b, v20.8b
+	WORD $0x4e34821b // smlal2 v27.8h, v16.16b, v20.16b
+	WORD $0x4e602b7a // saddlp v26.4s, v27.8h
+	VADDP V24.S4, V23.S4, V23.S4
+	VADDP V26.S4, V25.S4, V25.S4
+	VADDP V25.S4, V23.S4, V23.S4
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V6.S4
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e33c13a // smull v26.8h, v9.8b, v19.8b
+	WORD $0x4e33813a // smlal2 v26.8h, v9.16b, v19.16b
+	WORD $0x4e602b56 // saddlp v22.4s, v26.8h
+	WORD $0x0e33c15a // smull v26.8h, v10.8b, v19.8b
+	WORD $0x4e33815a // smlal2 v26.8h, v10.16b, v19.16b
+	WORD $0x4e602b57 // saddlp v23.4s, v26.8h
+	WORD $0x0e33c17a // smull v26.8h, v11.8b, v19.8b
+	WORD $0x4e33817a // smlal2 v26.8h, v11.16b, v19.16b
+	WORD $0x4e602b58 // saddlp v24.4s, v26.8h
+	WORD $0x0e33c19a // smull v26.8h, v12.8b, v19.8b
+	WORD $0x4e33819a // smlal2 v26.8h, v12.16b, v19.16b
+	WORD $0x4e602b59 // saddlp v25.4s, v26.8h
+	VADDP V23.S4, V22.S4, V22.S4
+	VADDP V25.S4, V24.S4, V24.S4
+	VADDP V24.S4, V22.S4, V22.S4
+	WORD $0x0e34c1bb // smull v27.8h, v13.8b, v20.8b
+	WORD $0x4e3481bb // smlal2 v27.8h, v13.16b, v20.16b
+	WORD $0x4e602b77 // saddlp v23.4s, v27.8h
+	WORD $0x0e34c1db // smull v27.8h, v14.8b, v20.8b
+	WORD $0x4e3481db // smlal2 v27.8h, v14.16b, v20.16b
+	WORD $0x4e602b78 // saddlp v24.4s, v27.8h
+	WORD $0x0e34c1fb // smull v27.8h, v15.8b, v20.8b
+	WORD $0x4e3481fb // smlal2 v27.8h, v15.16b, v20.16b
+	WORD $0x4e602b79 // saddlp v25.4s, v27.8h
+	WORD $0x0e34c21b // smull v27.8h, v16.8b, v20.8b
+	WORD $0x4e34821b // smlal2 v27.8h, v16.16b, v20.16b
+	WORD $0x4e602b7a // saddlp v26.4s, v27.8h
+	VADDP V24.S4, V23.S4, V23.S4
+	VADDP V26.S4, V25.S4, V25.S4
+	VADDP V25.S4, V23.S4, V23.S4
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V7.S4
+	ADD $32, R12
+	ADD $12, R13
+	VMOVI $15, V19.B16
+	VMOVI $0x30, V20.B16
+	VMOVI $32, V21.B16
+	ADD R19, R8, R21
+	FLDPQ 0(R21), (F17, F18)
+	FLDPQ 0(R8), (F9, F13)
+	VUSHR $4, V9.B16, V9.B16
+	VAND V20.B16, V17.B16, V17.B16
+	VORR V17.B16, V9.B16, V9.B16
+	VSUB V21.B16, V9.B16, V9.B16
+	VUSHR $4, V13.B16, V13.B16
+	VAND V20.B16, V18.B16, V18.B16
+	VORR V18.B16, V13.B16, V13.B16
+	VSUB V21.B16, V13.B16, V13.B16
+	ADD R19, R9, R21
+	FLDPQ 0(R21), (F17, F18)
+	FLDPQ 0(R9), (F10, F14)
+	VUSHR $4, V10.B16, V10.B16
+	VAND V20.B16, V17.B16, V17.B16
+	VORR V17.B16, V10.B16, V10.B16
+	VSUB V21.B16, V10.B16, V10.B16
+	VUSHR $4, V14.B16, V14.B16
+	VAND V20.B16, V18.B16, V18.B16
+	VORR V18.B16, V14.B16, V14.B16
+	VSUB V21.B16, V14.B16, V14.B16
+	ADD R19, R10, R21
+	FLDPQ 0(R21), (F17, F18)
+	FLDPQ 0(R10), (F11, F15)
+	VUSHR $4, V11.B16, V11.B16
+	VAND V20.B16, V17.B16, V17.B16
+	VORR V17.B16, V11.B16, V11.B16
+	VSUB V21.B16, V11.B16, V11.B16
+	VUSHR $4, V15.B16, V15.B16
+	VAND V20.B16, V18.B16, V18.B16
+	VORR V18.B16, V15.B16, V15.B16
+	VSUB V21.B16, V15.B16, V15.B16
+	ADD R19, R11, R21
+	FLDPQ 0(R21), (F17, F18)
+	FLDPQ 0(R11), (F12, F16)
+	VUSHR $4, V12.B16, V12.B16
+	VAND V20.B16, V17.B16, V17.B16
+	VORR V17.B16, V12.B16, V12.B16
+	VSUB V21.B16, V12.B16, V12.B16
+	VUSHR $4, V16.B16, V16.B16
+	VAND V20.B16, V18.B16, V18.B16
+	VORR V18.B16, V16.B16, V16.B16
+	VSUB V21.B16, V16.B16, V16.B16
+	FLDPQ.P 32(R15), (F17, F18)
+	MOVD R12, R21
+	MOVD R13, R22
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e33c13a // smull v26.8h, v9.8b, v19.8b
+	WORD $0x4e33813a // smlal2 v26.8h, v9.16b, v19.16b
+	WORD $0x4e602b56 // saddlp v22.4s, v26.8h
+	WORD $0x0e33c15a // smull v26.8h, v10.8b, v19.8b
+	WORD $0x4e33815a // smlal2 v26.8h, v10.16b, v19.16b
+	WORD $0x4e602b57 // saddlp v23.4s, v26.8h
+	WORD $0x0e33c17a // smull v26.8h, v11.8b, v19.8b
+	WORD $0x4e33817a // smlal2 v26.8h, v11.16b, v19.16b
+	WORD $0x4e602b58 // saddlp v24.4s, v26.8h
+	WORD $0x0e33c19a // smull v26.8h, v12.8b, v19.8b
+	WORD $0x4e33819a // smlal2 v26.8h, v12.16b, v19.16b
+	WORD $0x4e602b59 // saddlp v25.4s, v26.8h
+	VADDP V23.S4, V22.S4, V22.S4
+	VADDP V25.S4, V24.S4, V24.S4
+	VADDP V24.S4, V22.S4, V22.S4
+	WORD $0x0e34c1bb // smull v27.8h, v13.8b, v20.8b
+	WORD $0x4e3481bb // smlal2 v27.8h, v13.16b, v20.16b
+	WORD $0x4e602b77 // saddlp v23.4s, v27.8h
+	WORD $0x0e34c1db // smull v27.8h, v14.8b, v20.8b
+	WORD $0x4e3481db // smlal2 v27.8h, v14.16b, v20.16b
+	WORD $0x4e602b78 // saddlp v24.4s, v27.8h
+	WORD $0x0e34c1fb // smull v27.8h, v15.8b, v20.8b
+	WORD $0x4e3481fb // smlal2 v27.8h, v15.16b, v20.16b
+	WORD $0x4e602b79 // saddlp v25.4s, v27.8h
+	WORD $0x0e34c21b // smull v27.8h, v16.8b, v20.8b
+	WORD $0x4e34821b // smlal2 v27.8h, v16.16b, v20.16b
+	WORD $0x4e602b7a // saddlp v26.4s, v27.8h
+	VADDP V24.S4, V23.S4, V23.S4
+	VADDP V26.S4, V25.S4, V25.S4
+	VADDP V25.S4, V23.S4, V23.S4
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V0.S4
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e33c13a // smull v26.8h, v9.8b, v19.8b
+	WORD $0x4e33813a // smlal2 v26.8h, v9.16b, v19.16b
+	WORD $0x4e602b56 // saddlp v22.4s, v26.8h
+	WORD $0x0e33c15a // smull v26.8h, v10.8b, v19.8b
+	WORD $0x4e33815a // smlal2 v26.8h, v10.16b, v19.16b
+	WORD $0x4e602b57 // saddlp v23.4s, v26.8h
+	WORD $0x0e33c17a // smull v26.8h, v11.8b, v19.8b
+	WORD $0x4e33817a // smlal2 v26.8h, v11.16b, v19.16b
+	WORD $0x4e602b58 // saddlp v24.4s, v26.8h
+	WORD $0x0e33c19a // smull v26.8h, v12.8b, v19.8b
+	WORD $0x4e33819a // smlal2 v26.8h, v12.16b, v19.16b
+	WORD $0x4e602b59 // saddlp v25.4s, v26.8h
+	VADDP V23.S4, V22.S4, V22.S4
+	VADDP V25.S4, V24.S4, V24.S4
+	VADDP V24.S4, V22.S4, V22.S4
+	WORD $0x0e34c1bb // smull v27.8h, v13.8b, v20.8b
+	WORD $0x4e3481bb // smlal2 v27.8h, v13.16b, v20.16b
+	WORD $0x4e602b77 // saddlp v23.4s, v27.8h
+	WORD $0x0e34c1db // smull v27.8h, v14.8b, v20.8b
+	WORD $0x4e3481db // smlal2 v27.8h, v14.16b, v20.16b
+	WORD $0x4e602b78 // saddlp v24.4s, v27.8h
+	WORD $0x0e34c1fb // smull v27.8h, v15.8b, v20.8b
+	WORD $0x4e3481fb // smlal2 v27.8h, v15.16b, v20.16b
+	WORD $0x4e602b79 // saddlp v25.4s, v27.8h
+	WORD $0x0e34c21b // smull v27.8h, v16.8b, v20.8b
+	WORD $0x4e34821b // smlal2 v27.8h, v16.16b, v20.16b
+	WORD $0x4e602b7a // saddlp v26.4s, v27.8h
+	VADDP V24.S4, V23.S4, V23.S4
+	VADDP V26.S4, V25.S4, V25.S4
+	VADDP V25.S4, V23.S4, V23.S4
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V1.S4
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e33c13a // smull v26.8h, v9.8b, v19.8b
+	WORD $0x4e33813a // smlal2 v26.8h, v9.16b, v19.16b
+	WORD $0x4e602b56 // saddlp v22.4s, v26.8h
+	WORD $0x0e33c15a // smull v26.8h, v10.8b, v19.8b
+	WORD $0x4e33815a // smlal2 v26.8h, v10.16b, v19.16b
+	WORD $0x4e602b57 // saddlp v23.4s, v26.8h
+	WORD $0x0e33c17a // smull v26.8h, v11.8b, v19.8b
+	WORD $0x4e33817a // smlal2 v26.8h, v11.16b, v19.16b
+	WORD $0x4e602b58 // saddlp v24.4s, v26.8h
+	WORD $0x0e33c19a // smull v26.8h, v12.8b, v19.8b
+	WORD $0x4e33819a // smlal2 v26.8h, v12.16b, v19.16b
+	WORD $0x4e602b59 // saddlp v25.4s, v26.8h
+	VADDP V23.S4, V22.S4, V22.S4
+	VADDP V25.S4, V24.S4, V24.S4
+	VADDP V24.S4, V22.S4, V22.S4
+	WORD $0x0e34c1bb // smull v27.8h, v13.8b, v20.8b
+	WORD $0x4e3481bb // smlal2 v27.8h, v13.16b, v20.16b
+	WORD $0x4e602b77 // saddlp v23.4s, v27.8h
+	WORD $0x0e34c1db // smull v27.8h, v14.8b, v20.8b
+	WORD $0x4e3481db // smlal2 v27.8h, v14.16b, v20.16b
+	WORD $0x4e602b78 // saddlp v24.4s, v27.8h
+	WORD $0x0e34c1fb // smull v27.8h, v15.8b, v20.8b
+	WORD $0x4e3481fb // smlal2 v27.8h, v15.16b, v20.16b
+	WORD $0x4e602b79 // saddlp v25.4s, v27.8h
+	WORD $0x0e34c21b // smull v27.8h, v16.8b, v20.8b
+	WORD $0x4e34821b // smlal2 v27.8h, v16.16b, v20.16b
+	WORD $0x4e602b7a // saddlp v26.4s, v27.8h
+	VADDP V24.S4, V23.S4, V23.S4
+	VADDP V26.S4, V25.S4, V25.S4
+	VADDP V25.S4, V23.S4, V23.S4
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V2.S4
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e33c13a // smull v26.8h, v9.8b, v19.8b
+	WORD $0x4e33813a // smlal2 v26.8h, v9.16b, v19.16b
+	WORD $0x4e602b56 // saddlp v22.4s, v26.8h
+	WORD $0x0e33c15a // smull v26.8h, v10.8b, v19.8b
+	WORD $0x4e33815a // smlal2 v26.8h, v10.16b, v19.16b
+	WORD $0x4e602b57 // saddlp v23.4s, v26.8h
+	WORD $0x0e33c17a // smull v26.8h, v11.8b, v19.8b
+	WORD $0x4e33817a // smlal2 v26.8h, v11.16b, v19.16b
+	WORD $0x4e602b58 // saddlp v24.4s, v26.8h
+	WORD $0x0e33c19a // smull v26.8h, v12.8b, v19.8b
+	WORD $0x4e33819a // smlal2 v26.8h, v12.16b, v19.16b
+	WORD $0x4e602b59 // saddlp v25.4s, v26.8h
+	VADDP V23.S4, V22.S4, V22.S4
+	VADDP V25.S4, V24.S4, V24.S4
+	VADDP V24.S4, V22.S4, V22.S4
+	WORD $0x0e34c1bb // smull v27.8h, v13.8b, v20.8b
+	WORD $0x4e3481bb // smlal2 v27.8h, v13.16b, v20.16b
+	WORD $0x4e602b77 // saddlp v23.4s, v27.8h
+	WORD $0x0e34c1db // smull v27.8h, v14.8b, v20.8b
+	WORD $0x4e3481db // smlal2 v27.8h, v14.16b, v20.16b
+	WORD $0x4e602b78 // saddlp v24.4s, v27.8h
+	WORD $0x0e34c1fb // smull v27.8h, v15.8b, v20.8b
+	WORD $0x4e3481fb // smlal2 v27.8h, v15.16b, v20.16b
+	WORD $0x4e602b79 // saddlp v25.4s, v27.8h
+	WORD $0x0e34c21b // smull v27.8h, v16.8b, v20.8b
+	WORD $0x4e34821b // smlal2 v27.8h, v16.16b, v20.16b
+	WORD $0x4e602b7a // saddlp v26.4s, v27.8h
+	VADDP V24.S4, V23.S4, V23.S4
+	VADDP V26.S4, V25.S4, V25.S4
+	VADDP V25.S4, V23.S4, V23.S4
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V3.S4
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e33c13a // smull v26.8h, v9.8b, v19.8b
+	WORD $0x4e33813a // smlal2 v26.8h, v9.16b, v19.16b
+	WORD $0x4e602b56 // saddlp v22.4s, v26.8h
+	WORD $0x0e33c15a // smull v26.8h, v10.8b, v19.8b
+	WORD $0x4e33815a // smlal2 v26.8h, v10.16b, v19.16b
+	WORD $0x4e602b57 // saddlp v23.4s, v26.8h
+	WORD $0x0e33c17a // smull v26.8h, v11.8b, v19.8b
+	WORD $0x4e33817a // smlal2 v26.8h, v11.16b, v19.16b
+	WORD $0x4e602b58 // saddlp v24.4s, v26.8h
+	WORD $0x0e33c19a // smull v26.8h, v12.8b, v19.8b
+	WORD $0x4e33819a // smlal2 v26.8h, v12.16b, v19.16b
+	WORD $0x4e602b59 // saddlp v25.4s, v26.8h
+	VADDP V23.S4, V22.S4, V22.S4
+	VADDP V25.S4, V24.S4, V24.S4
+	VADDP V24.S4, V22.S4, V22.S4
+	WORD $0x0e34c1bb // smull v27.8h, v13.8b, v20.8b
+	WORD $0x4e3481bb // smlal2 v27.8h, v13.16b, v20.16b
+	WORD $0x4e602b77 // saddlp v23.4s, v27.8h
+	WORD $0x0e34c1db // smull v27.8h, v14.8b, v20.8b
+	WORD $0x4e3481db // smlal2 v27.8h, v14.16b, v20.16b
+	WORD $0x4e602b78 // saddlp v24.4s, v27.8h
+	WORD $0x0e34c1fb // smull v27.8h, v15.8b, v20.8b
+	WORD $0x4e3481fb // smlal2 v27.8h, v15.16b, v20.16b
+	WORD $0x4e602b79 // saddlp v25.4s, v27.8h
+	WORD $0x0e34c21b // smull v27.8h, v16.8b, v20.8b
+	WORD $0x4e34821b // smlal2 v27.8h, v16.16b, v20.16b
+	WORD $0x4e602b7a // saddlp v26.4s, v27.8h
+	VADDP V24.S4, V23.S4, V23.S4
+	VADDP V26.S4, V25.S4, V25.S4
+	VADDP V25.S4, V23.S4, V23.S4
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V4.S4
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e33c13a // smull v26.8h, v9.8b, v19.8b
+	WORD $0x4e33813a // smlal2 v26.8h, v9.16b, v19.16b
+	WORD $0x4e602b56 // saddlp v22.4s, v26.8h
+	WORD $0x0e33c15a // smull v26.8h, v10.8b, v19.8b
+	WORD $0x4e33815a // smlal2 v26.8h, v10.16b, v19.16b
+	WORD $0x4e602b57 // saddlp v23.4s, v26.8h
+	WORD $0x0e33c17a // smull v26.8h, v11.8b, v19.8b
+	WORD $0x4e33817a // smlal2 v26.8h, v11.16b, v19.16b
+	WORD $0x4e602b58 // saddlp v24.4s, v26.8h
+	WORD $0x0e33c19a // smull v26.8h, v12.8b, v19.8b
+	WORD $0x4e33819a // smlal2 v26.8h, v12.16b, v19.16b
+	WORD $0x4e602b59 // saddlp v25.4s, v26.8h
+	VADDP V23.S4, V22.S4, V22.S4
+	VADDP V25.S4, V24.S4, V24.S4
+	VADDP V24.S4, V22.S4, V22.S4
+	WORD $0x0e34c1bb // smull v27.8h, v13.8b, v20.8b
+	WORD $0x4e3481bb // smlal2 v27.8h, v13.16b, v20.16b
+	WORD $0x4e602b77 // saddlp v23.4s, v27.8h
+	WORD $0x0e34c1db // smull v27.8h, v14.8b, v20.8b
+	WORD $0x4e3481db // smlal2 v27.8h, v14.16b, v20.16b
+	WORD $0x4e602b78 // saddlp v24.4s, v27.8h
+	WORD $0x0e34c1fb // smull v27.8h, v15.8b, v20.8b
+	WORD $0x4e3481fb // smlal2 v27.8h, v15.16b, v20.16b
+	WORD $0x4e602b79 // saddlp v25.4s, v27.8h
+	WORD $0x0e34c21b // smull v27.8h, v16.8b, v20.8b
+	WORD $0x4e34821b // smlal2 v27.8h, v16.16b, v20.16b
+	WORD $0x4e602b7a // saddlp v26.4s, v27.8h
+	VADDP V24.S4, V23.S4, V23.S4
+	VADDP V26.S4, V25.S4, V25.S4
+	VADDP V25.S4, V23.S4, V23.S4
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V5.S4
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e33c13a // smull v26.8h, v9.8b, v19.8b
+	WORD $0x4e33813a // smlal2 v26.8h, v9.16b, v19.16b
+	WORD $0x4e602b56 // saddlp v22.4s, v26.8h
+	WORD $0x0e33c15a // smull v26.8h, v10.8b, v19.8b
+	WORD $0x4e33815a // smlal2 v26.8h, v10.16b, v19.16b
+	WORD $0x4e602b57 // saddlp v23.4s, v26.8h
+	WORD $0x0e33c17a // smull v26.8h, v11.8b, v19.8b
+	WORD $0x4e33817a // smlal2 v26.8h, v11.16b, v19.16b
+	WORD $0x4e602b58 // saddlp v24.4s, v26.8h
+	WORD $0x0e33c19a // smull v26.8h, v12.8b, v19.8b
+	WORD $0x4e33819a // smlal2 v26.8h, v12.16b, v19.16b
+	WORD $0x4e602b59 // saddlp v25.4s, v26.8h
+	VADDP V23.S4, V22.S4, V22.S4
+	VADDP V25.S4, V24.S4, V24.S4
+	VADDP V24.S4, V22.S4, V22.S4
+	WORD $0x0e34c1bb // smull v27.8h, v13.8b, v20.8b
+	WORD $0x4e3481bb // smlal2 v27.8h, v13.16b, v20.16b
+	WORD $0x4e602b77 // saddlp v23.4s, v27.8h
+	WORD $0x0e34c1db // smull v27.8h, v14.8b, v20.8b
+	WORD $0x4e3481db // smlal2 v27.8h, v14.16b, v20.16b
+	WORD $0x4e602b78 // saddlp v24.4s, v27.8h
+	WORD $0x0e34c1fb // smull v27.8h, v15.8b, v20.8b
+	WORD $0x4e3481fb // smlal2 v27.8h, v15.16b, v20.16b
+	WORD $0x4e602b79 // saddlp v25.4s, v27.8h
+	WORD $0x0e34c21b // smull v27.8h, v16.8b, v20.8b
+	WORD $0x4e34821b // smlal2 v27.8h, v16.16b, v20.16b
+	WORD $0x4e602b7a // saddlp v26.4s, v27.8h
+	VADDP V24.S4, V23.S4, V23.S4
+	VADDP V26.S4, V25.S4, V25.S4
+	VADDP V25.S4, V23.S4, V23.S4
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V6.S4
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e33c13a // smull v26.8h, v9.8b, v19.8b
+	WORD $0x4e33813a // smlal2 v26.8h, v9.16b, v19.16b
+	WORD $0x4e602b56 // saddlp v22.4s, v26.8h
+	WORD $0x0e33c15a // smull v26.8h, v10.8b, v19.8b
+	WORD $0x4e33815a // smlal2 v26.8h, v10.16b, v19.16b
+	WORD $0x4e602b57 // saddlp v23.4s, v26.8h
+	WORD $0x0e33c17a // smull v26.8h, v11.8b, v19.8b
+	WORD $0x4e33817a // smlal2 v26.8h, v11.16b, v19.16b
+	WORD $0x4e602b58 // saddlp v24.4s, v26.8h
+	WORD $0x0e33c19a // smull v26.8h, v12.8b, v19.8b
+	WORD $0x4e33819a // smlal2 v26.8h, v12.16b, v19.16b
+	WORD $0x4e602b59 // saddlp v25.4s, v26.8h
+	VADDP V23.S4, V22.S4, V22.S4
+	VADDP V25.S4, V24.S4, V24.S4
+	VADDP V24.S4, V22.S4, V22.S4
+	WORD $0x0e34c1bb // smull v27.8h, v13.8b, v20.8b
+	WORD $0x4e3481bb // smlal2 v27.8h, v13.16b, v20.16b
+	WORD $0x4e602b77 // saddlp v23.4s, v27.8h
+	WORD $0x0e34c1db // smull v27.8h, v14.8b, v20.8b
+	WORD $0x4e3481db // smlal2 v27.8h, v14.16b, v20.16b
+	WORD $0x4e602b78 // saddlp v24.4s, v27.8h
+	WORD $0x0e34c1fb // smull v27.8h, v15.8b, v20.8b
+	WORD $0x4e3481fb // smlal2 v27.8h, v15.16b, v20.16b
+	WORD $0x4e602b79 // saddlp v25.4s, v27.8h
+	WORD $0x0e34c21b // smull v27.8h, v16.8b, v20.8b
+	WORD $0x4e34821b // smlal2 v27.8h, v16.16b, v20.16b
+	WORD $0x4e602b7a // saddlp v26.4s, v27.8h
+	VADDP V24.S4, V23.S4, V23.S4
+	VADDP V26.S4, V25.S4, V25.S4
+	VADDP V25.S4, V23.S4, V23.S4
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V7.S4
+	ADD $32, R12
+	ADD $12, R13
+	VMOVI $15, V19.B16
+	VMOVI $0x30, V20.B16
+	VMOVI $32, V21.B16
+	ADD R19, R8, R21
+	FLDPQ 0(R21), (F17, F18)
+	FLDPQ 32(R8), (F9, F13)
+	VUSHR $4, V9.B16, V9.B16
+	VUSHR $2, V17.B16, V17.B16
+	VAND V20.B16, V17.B16, V17.B16
+	VORR V17.B16, V9.B16, V9.B16
+	VSUB V21.B16, V9.B16, V9.B16
+	VUSHR $4, V13.B16, V13.B16
+	VUSHR $2, V18.B16, V18.B16
+	VAND V20.B16, V18.B16, V18.B16
+	VORR V18.B16, V13.B16, V13.B16
+	VSUB V21.B16, V13.B16, V13.B16
+	ADD R19, R9, R21
+	FLDPQ 0(R21), (F17, F18)
+	FLDPQ 32(R9), (F10, F14)
+	VUSHR $4, V10.B16, V10.B16
+	VUSHR $2, V17.B16, V17.B16
+	VAND V20.B16, V17.B16, V17.B16
+	VORR V17.B16, V10.B16, V10.B16
+	VSUB V21.B16, V10.B16, V10.B16
+	VUSHR $4, V14.B16, V14.B16
+	VUSHR $2, V18.B16, V18.B16
+	VAND V20.B16, V18.B16, V18.B16
+	VORR V18.B16, V14.B16, V14.B16
+	VSUB V21.B16, V14.B16, V14.B16
+	ADD R19, R10, R21
+	FLDPQ 0(R21), (F17, F18)
+	FLDPQ 32(R10), (F11, F15)
+	VUSHR $4, V11.B16, V11.B16
+	VUSHR $2, V17.B16, V17.B16
+	VAND V20.B16, V17.B16, V17.B16
+	VORR V17.B16, V11.B16, V11.B16
+	VSUB V21.B16, V11.B16, V11.B16
+	VUSHR $4, V15.B16, V15.B16
+	VUSHR $2, V18.B16, V18.B16
+	VAND V20.B16, V18.B16, V18.B16
+	VORR V18.B16, V15.B16, V15.B16
+	VSUB V21.B16, V15.B16, V15.B16
+	ADD R19, R11, R21
+	FLDPQ 0(R21), (F17, F18)
+	FLDPQ 32(R11), (F12, F16)
+	VUSHR $4, V12.B16, V12.B16
+	VUSHR $2, V17.B16, V17.B16
+	VAND V20.B16, V17.B16, V17.B16
+	VORR V17.B16, V12.B16, V12.B16
+	VSUB V21.B16, V12.B16, V12.B16
+	VUSHR $4, V16.B16, V16.B16
+	VUSHR $2, V18.B16, V18.B16
+	VAND V20.B16, V18.B16, V18.B16
+	VORR V18.B16, V16.B16, V16.B16
+	VSUB V21.B16, V16.B16, V16.B16
+	FLDPQ.P 32(R15), (F17, F18)
+	MOVD R12, R21
+	MOVD R13, R22
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e33c13a // smull v26.8h, v9.8b, v19.8b
+	WORD $0x4e33813a // smlal2 v26.8h, v9.16b, v19.16b
+	WORD $0x4e602b56 // saddlp v22.4s, v26.8h
+	WORD $0x0e33c15a // smull v26.8h, v10.8b, v19.8b
+	WORD $0x4e33815a // smlal2 v26.8h, v10.16b, v19.16b
+	WORD $0x4e602b57 // saddlp v23.4s, v26.8h
+	WORD $0x0e33c17a // smull v26.8h, v11.8b, v19.8b
+	WORD $0x4e33817a // smlal2 v26.8h, v11.16b, v19.16b
+	WORD $0x4e602b58 // saddlp v24.4s, v26.8h
+	WORD $0x0e33c19a // smull v26.8h, v12.8b, v19.8b
+	WORD $0x4e33819a // smlal2 v26.8h, v12.16b, v19.16b
+	WORD $0x4e602b59 // saddlp v25.4s, v26.8h
+	VADDP V23.S4, V22.S4, V22.S4
+	VADDP V25.S4, V24.S4, V24.S4
+	VADDP V24.S4, V22.S4, V22.S4
+	WORD $0x0e34c1bb // smull v27.8h, v13.8b, v20.8b
+	WORD $0x4e3481bb // smlal2 v27.8h, v13.16b, v20.16b
+	WORD $0x4e602b77 // saddlp v23.4s, v27.8h
+	WORD $0x0e34c1db // smull v27.8h, v14.8b, v20.8b
+	WORD $0x4e3481db // smlal2 v27.8h, v14.16b, v20.16b
+	WORD $0x4e602b78 // saddlp v24.4s, v27.8h
+	WORD $0x0e34c1fb // smull v27.8h, v15.8b, v20.8b
+	WORD $0x4e3481fb // smlal2 v27.8h, v15.16b, v20.16b
+	WORD $0x4e602b79 // saddlp v25.4s, v27.8h
+	WORD $0x0e34c21b // smull v27.8h, v16.8b, v20.8b
+	WORD $0x4e34821b // smlal2 v27.8h, v16.16b, v20.16b
+	WORD $0x4e602b7a // saddlp v26.4s, v27.8h
+	VADDP V24.S4, V23.S4, V23.S4
+	VADDP V26.S4, V25.S4, V25.S4
+	VADDP V25.S4, V23.S4, V23.S4
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V0.S4
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e33c13a // smull v26.8h, v9.8b, v19.8b
+	WORD $0x4e33813a // smlal2 v26.8h, v9.16b, v19.16b
+	WORD $0x4e602b56 // saddlp v22.4s, v26.8h
+	WORD $0x0e33c15a // smull v26.8h, v10.8b, v19.8b
+	WORD $0x4e33815a // smlal2 v26.8h, v10.16b, v19.16b
+	WORD $0x4e602b57 // saddlp v23.4s, v26.8h
+	WORD $0x0e33c17a // smull v26.8h, v11.8b, v19.8b
+	WORD $0x4e33817a // smlal2 v26.8h, v11.16b, v19.16b
+	WORD $0x4e602b58 // saddlp v24.4s, v26.8h
+	WORD $0x0e33c19a // smull v26.8h, v12.8b, v19.8b
+	WORD $0x4e33819a // smlal2 v26.8h, v12.16b, v19.16b
+	WORD $0x4e602b59 // saddlp v25.4s, v26.8h
+	VADDP V23.S4, V22.S4, V22.S4
+	VADDP V25.S4, V24.S4, V24.S4
+	VADDP V24.S4, V22.S4, V22.S4
+	WORD $0x0e34c1bb // smull v27.8h, v13.8b, v20.8b
+	WORD $0x4e3481bb // smlal2 v27.8h, v13.16b, v20.16b
+	WORD $0x4e602b77 // saddlp v23.4s, v27.8h
+	WORD $0x0e34c1db // smull v27.8h, v14.8b, v20.8b
+	WORD $0x4e3481db // smlal2 v27.8h, v14.16b, v20.16b
+	WORD $0x4e602b78 // saddlp v24.4s, v27.8h
+	WORD $0x0e34c1fb // smull v27.8h, v15.8b, v20.8b
+	WORD $0x4e3481fb // smlal2 v27.8h, v15.16b, v20.16b
+	WORD $0x4e602b79 // saddlp v25.4s, v27.8h
+	WORD $0x0e34c21b // smull v27.8h, v16.8b, v20.8b
+	WORD $0x4e34821b // smlal2 v27.8h, v16.16b, v20.16b
+	WORD $0x4e602b7a // saddlp v26.4s, v27.8h
+	VADDP V24.S4, V23.S4, V23.S4
+	VADDP V26.S4, V25.S4, V25.S4
+	VADDP V25.S4, V23.S4, V23.S4
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V1.S4
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e33c13a // smull v26.8h, v9.8b, v19.8b
+	WORD $0x4e33813a // smlal2 v26.8h, v9.16b, v19.16b
+	WORD $0x4e602b56 // saddlp v22.4s, v26.8h
+	WORD $0x0e33c15a // smull v26.8h, v10.8b, v19.8b
+	WORD $0x4e33815a // smlal2 v26.8h, v10.16b, v19.16b
+	WORD $0x4e602b57 // saddlp v23.4s, v26.8h
+	WORD $0x0e33c17a // smull v26.8h, v11.8b, v19.8b
+	WORD $0x4e33817a // smlal2 v26.8h, v11.16b, v19.16b
+	WORD $0x4e602b58 // saddlp v24.4s, v26.8h
+	WORD $0x0e33c19a // smull v26.8h, v12.8b, v19.8b
+	WORD $0x4e33819a // smlal2 v26.8h, v12.16b, v19.16b
+	WORD $0x4e602b59 // saddlp v25.4s, v26.8h
+	VADDP V23.S4, V22.S4, V22.S4
+	VADDP V25.S4, V24.S4, V24.S4
+	VADDP V24.S4, V22.S4, V22.S4
+	WORD $0x0e34c1bb // smull v27.8h, v13.8b, v20.8b
+	WORD $0x4e3481bb // smlal2 v27.8h, v13.16b, v20.16b
+	WORD $0x4e602b77 // saddlp v23.4s, v27.8h
+	WORD $0x0e34c1db // smull v27.8h, v14.8b, v20.8b
+	WORD $0x4e3481db // smlal2 v27.8h, v14.16b, v20.16b
+	WORD $0x4e602b78 // saddlp v24.4s, v27.8h
+	WORD $0x0e34c1fb // smull v27.8h, v15.8b, v20.8b
+	WORD $0x4e3481fb // smlal2 v27.8h, v15.16b, v20.16b
+	WORD $0x4e602b79 // saddlp v25.4s, v27.8h
+	WORD $0x0e34c21b // smull v27.8h, v16.8b, v20.8b
+	WORD $0x4e34821b // smlal2 v27.8h, v16.16b, v20.16b
+	WORD $0x4e602b7a // saddlp v26.4s, v27.8h
+	VADDP V24.S4, V23.S4, V23.S4
+	VADDP V26.S4, V25.S4, V25.S4
+	VADDP V25.S4, V23.S4, V23.S4
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V2.S4
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e33c13a // smull v26.8h, v9.8b, v19.8b
+	WORD $0x4e33813a // smlal2 v26.8h, v9.16b, v19.16b
+	WORD $0x4e602b56 // saddlp v22.4s, v26.8h
+	WORD $0x0e33c15a // smull v26.8h, v10.8b, v19.8b
+	WORD $0x4e33815a // smlal2 v26.8h, v10.16b, v19.16b
+	WORD $0x4e602b57 // saddlp v23.4s, v26.8h
+	WORD $0x0e33c17a // smull v26.8h, v11.8b, v19.8b
+	WORD $0x4e33817a // smlal2 v26.8h, v11.16b, v19.16b
+	WORD $0x4e602b58 // saddlp v24.4s, v26.8h
+	WORD $0x0e33c19a // smull v26.8h, v12.8b, v19.8b
+	WORD $0x4e33819a // smlal2 v26.8h, v12.16b, v19.16b
+	WORD $0x4e602b59 // saddlp v25.4s, v26.8h
+	VADDP V23.S4, V22.S4, V22.S4
+	VADDP V25.S4, V24.S4, V24.S4
+	VADDP V24.S4, V22.S4, V22.S4
+	WORD $0x0e34c1bb // smull v27.8h, v13.8b, v20.8b
+	WORD $0x4e3481bb // smlal2 v27.8h, v13.16b, v20.16b
+	WORD $0x4e602b77 // saddlp v23.4s, v27.8h
+	WORD $0x0e34c1db // smull v27.8h, v14.8b, v20.8b
+	WORD $0x4e3481db // smlal2 v27.8h, v14.16b, v20.16b
+	WORD $0x4e602b78 // saddlp v24.4s, v27.8h
+	WORD $0x0e34c1fb // smull v27.8h, v15.8b, v20.8b
+	WORD $0x4e3481fb // smlal2 v27.8h, v15.16b, v20.16b
+	WORD $0x4e602b79 // saddlp v25.4s, v27.8h
+	WORD $0x0e34c21b // smull v27.8h, v16.8b, v20.8b
+	WORD $0x4e34821b // smlal2 v27.8h, v16.16b, v20.16b
+	WORD $0x4e602b7a // saddlp v26.4s, v27.8h
+	VADDP V24.S4, V23.S4, V23.S4
+	VADDP V26.S4, V25.S4, V25.S4
+	VADDP V25.S4, V23.S4, V23.S4
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V3.S4
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e33c13a // smull v26.8h, v9.8b, v19.8b
+	WORD $0x4e33813a // smlal2 v26.8h, v9.16b, v19.16b
+	WORD $0x4e602b56 // saddlp v22.4s, v26.8h
+	WORD $0x0e33c15a // smull v26.8h, v10.8b, v19.8b
+	WORD $0x4e33815a // smlal2 v26.8h, v10.16b, v19.16b
+	WORD $0x4e602b57 // saddlp v23.4s, v26.8h
+	WORD $0x0e33c17a // smull v26.8h, v11.8b, v19.8b
+	WORD $0x4e33817a // smlal2 v26.8h, v11.16b, v19.16b
+	WORD $0x4e602b58 // saddlp v24.4s, v26.8h
+	WORD $0x0e33c19a // smull v26.8h, v12.8b, v19.8b
+	WORD $0x4e33819a // smlal2 v26.8h, v12.16b, v19.16b
+	WORD $0x4e602b59 // saddlp v25.4s, v26.8h
+	VADDP V23.S4, V22.S4, V22.S4
+	VADDP V25.S4, V24.S4, V24.S4
+	VADDP V24.S4, V22.S4, V22.S4
+	WORD $0x0e34c1bb // smull v27.8h, v13.8b, v20.8b
+	WORD $0x4e3481bb // smlal2 v27.8h, v13.16b, v20.16b
+	WORD $0x4e602b77 // saddlp v23.4s, v27.8h
+	WORD $0x0e34c1db // smull v27.8h, v14.8b, v20.8b
+	WORD $0x4e3481db // smlal2 v27.8h, v14.16b, v20.16b
+	WORD $0x4e602b78 // saddlp v24.4s, v27.8h
+	WORD $0x0e34c1fb // smull v27.8h, v15.8b, v20.8b
+	WORD $0x4e3481fb // smlal2 v27.8h, v15.16b, v20.16b
+	WORD $0x4e602b79 // saddlp v25.4s, v27.8h
+	WORD $0x0e34c21b // smull v27.8h, v16.8b, v20.8b
+	WORD $0x4e34821b // smlal2 v27.8h, v16.16b, v20.16b
+	WORD $0x4e602b7a // saddlp v26.4s, v27.8h
+	VADDP V24.S4, V23.S4, V23.S4
+	VADDP V26.S4, V25.S4, V25.S4
+	VADDP V25.S4, V23.S4, V23.S4
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V4.S4
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e33c13a // smull v26.8h, v9.8b, v19.8b
+	WORD $0x4e33813a // smlal2 v26.8h, v9.16b, v19.16b
+	WORD $0x4e602b56 // saddlp v22.4s, v26.8h
+	WORD $0x0e33c15a // smull v26.8h, v10.8b, v19.8b
+	WORD $0x4e33815a // smlal2 v26.8h, v10.16b, v19.16b
+	WORD $0x4e602b57 // saddlp v23.4s, v26.8h
+	WORD $0x0e33c17a // smull v26.8h, v11.8b, v19.8b
+	WORD $0x4e33817a // smlal2 v26.8h, v11.16b, v19.16b
+	WORD $0x4e602b58 // saddlp v24.4s, v26.8h
+	WORD $0x0e33c19a // smull v26.8h, v12.8b, v19.8b
+	WORD $0x4e33819a // smlal2 v26.8h, v12.16b, v19.16b
+	WORD $0x4e602b59 // saddlp v25.4s, v26.8h
+	VADDP V23.S4, V22.S4, V22.S4
+	VADDP V25.S4, V24.S4, V24.S4
+	VADDP V24.S4, V22.S4, V22.S4
+	WORD $0x0e34c1bb // smull v27.8h, v13.8b, v20.8b
+	WORD $0x4e3481bb // smlal2 v27.8h, v13.16b, v20.16b
+	WORD $0x4e602b77 // saddlp v23.4s, v27.8h
+	WORD $0x0e34c1db // smull v27.8h, v14.8b, v20.8b
+	WORD $0x4e3481db // smlal2 v27.8h, v14.16b, v20.16b
+	WORD $0x4e602b78 // saddlp v24.4s, v27.8h
+	WORD $0x0e34c1fb // smull v27.8h, v15.8b, v20.8b
+	WORD $0x4e3481fb // smlal2 v27.8h, v15.16b, v20.16b
+	WORD $0x4e602b79 // saddlp v25.4s, v27.8h
+	WORD $0x0e34c21b // smull v27.8h, v16.8b, v20.8b
+	WORD $0x4e34821b // smlal2 v27.8h, v16.16b, v20.16b
+	WORD $0x4e602b7a // saddlp v26.4s, v27.8h
+	VADDP V24.S4, V23.S4, V23.S4
+	VADDP V26.S4, V25.S4, V25.S4
+	VADDP V25.S4, V23.S4, V23.S4
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V5.S4
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e33c13a // smull v26.8h, v9.8b, v19.8b
+	WORD $0x4e33813a // smlal2 v26.8h, v9.16b, v19.16b
+	WORD $0x4e602b56 // saddlp v22.4s, v26.8h
+	WORD $0x0e33c15a // smull v26.8h, v10.8b, v19.8b
+	WORD $0x4e33815a // smlal2 v26.8h, v10.16b, v19.16b
+	WORD $0x4e602b57 // saddlp v23.4s, v26.8h
+	WORD $0x0e33c17a // smull v26.8h, v11.8b, v19.8b
+	WORD $0x4e33817a // smlal2 v26.8h, v11.16b, v19.16b
+	WORD $0x4e602b58 // saddlp v24.4s, v26.8h
+	WORD $0x0e33c19a // smull v26.8h, v12.8b, v19.8b
+	WORD $0x4e33819a // smlal2 v26.8h, v12.16b, v19.16b
+	WORD $0x4e602b59 // saddlp v25.4s, v26.8h
+	VADDP V23.S4, V22.S4, V22.S4
+	VADDP V25.S4, V24.S4, V24.S4
+	VADDP V24.S4, V22.S4, V22.S4
+	WORD $0x0e34c1bb // smull v27.8h, v13.8b, v20.8b
+	WORD $0x4e3481bb // smlal2 v27.8h, v13.16b, v20.16b
+	WORD $0x4e602b77 // saddlp v23.4s, v27.8h
+	WORD $0x0e34c1db // smull v27.8h, v14.8b, v20.8b
+	WORD $0x4e3481db // smlal2 v27.8h, v14.16b, v20.16b
+	WORD $0x4e602b78 // saddlp v24.4s, v27.8h
+	WORD $0x0e34c1fb // smull v27.8h, v15.8b, v20.8b
+	WORD $0x4e3481fb // smlal2 v27.8h, v15.16b, v20.16b
+	WORD $0x4e602b79 // saddlp v25.4s, v27.8h
+	WORD $0x0e34c21b // smull v27.8h, v16.8b, v20.8b
+	WORD $0x4e34821b // smlal2 v27.8h, v16.16b, v20.16b
+	WORD $0x4e602b7a // saddlp v26.4s, v27.8h
+	VADDP V24.S4, V23.S4, V23.S4
+	VADDP V26.S4, V25.S4, V25.S4
+	VADDP V25.S4, V23.S4, V23.S4
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V6.S4
+	FLDPQ 0(R21), (F19, F20)
+	FMOVD 0(R22), F21
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e33c13a // smull v26.8h, v9.8b, v19.8b
+	WORD $0x4e33813a // smlal2 v26.8h, v9.16b, v19.16b
+	WORD $0x4e602b56 // saddlp v22.4s, v26.8h
+	WORD $0x0e33c15a // smull v26.8h, v10.8b, v19.8b
+	WORD $0x4e33815a // smlal2 v26.8h, v10.16b, v19.16b
+	WORD $0x4e602b57 // saddlp v23.4s, v26.8h
+	WORD $0x0e33c17a // smull v26.8h, v11.8b, v19.8b
+	WORD $0x4e33817a // smlal2 v26.8h, v11.16b, v19.16b
+	WORD $0x4e602b58 // saddlp v24.4s, v26.8h
+	WORD $0x0e33c19a // smull v26.8h, v12.8b, v19.8b
+	WORD $0x4e33819a // smlal2 v26.8h, v12.16b, v19.16b
+	WORD $0x4e602b59 // saddlp v25.4s, v26.8h
+	VADDP V23.S4, V22.S4, V22.S4
+	VADDP V25.S4, V24.S4, V24.S4
+	VADDP V24.S4, V22.S4, V22.S4
+	WORD $0x0e34c1bb // smull v27.8h, v13.8b, v20.8b
+	WORD $0x4e3481bb // smlal2 v27.8h, v13.16b, v20.16b
+	WORD $0x4e602b77 // saddlp v23.4s, v27.8h
+	WORD $0x0e34c1db // smull v27.8h, v14.8b, v20.8b
+	WORD $0x4e3481db // smlal2 v27.8h, v14.16b, v20.16b
+	WORD $0x4e602b78 // saddlp v24.4s, v27.8h
+	WORD $0x0e34c1fb // smull v27.8h, v15.8b, v20.8b
+	WORD $0x4e3481fb // smlal2 v27.8h, v15.16b, v20.16b
+	WORD $0x4e602b79 // saddlp v25.4s, v27.8h
+	WORD $0x0e34c21b // smull v27.8h, v16.8b, v20.8b
+	WORD $0x4e34821b // smlal2 v27.8h, v16.16b, v20.16b
+	WORD $0x4e602b7a // saddlp v26.4s, v27.8h
+	VADDP V24.S4, V23.S4, V23.S4
+	VADDP V26.S4, V25.S4, V25.S4
+	VADDP V25.S4, V23.S4, V23.S4
+	WORD $0x4eb19ed6 // mul v22.4s, v22.4s, v17.4s
+	WORD $0x4eb296f6 // mla v22.4s, v23.4s, v18.4s
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4f959115 // fmul v21.4s, v8.4s, v21.s[0]
+	VFMLA V21.S4, V22.S4, V7.S4
+	ADD $32, R12
+	ADD $12, R13
+	ADD $64, R8
+	ADD $64, R9
+	ADD $64, R10
+	ADD $64, R11
+	SUB $32, R19
+	SUBS $1, R20, R20
+	BGT half8
+	ADD $82, R8
+	ADD $82, R9
+	ADD $82, R10
+	ADD $82, R11
+	SUBS $8, R14, R14
+	BGT blocks8
+	MOVD R6, R15
+	FMOVQ F0, 0(R15)
+	ADD R0<<2, R15
+	FMOVQ F1, 0(R15)
+	ADD R0<<2, R15
+	FMOVQ F2, 0(R15)
+	ADD R0<<2, R15
+	FMOVQ F3, 0(R15)
+	ADD R0<<2, R15
+	FMOVQ F4, 0(R15)
+	ADD R0<<2, R15
+	FMOVQ F5, 0(R15)
+	ADD R0<<2, R15
+	FMOVQ F6, 0(R15)
+	ADD R0<<2, R15
+	FMOVQ F7, 0(R15)
+	ADD R0<<2, R15
+	ADD $16, R6
+	ADD R1<<2, R5
+	SUBS $4, R7, R7
+	BGT rows8
+	MOVD dst+0(FP), R8
+	ADD R0<<5, R8
+	MOVD R8, dst+0(FP)
+	MOVD codes+32(FP), R8
+	ADD R2<<3, R8
+	MOVD R8, codes+32(FP)
+	MOVD meta+40(FP), R8
+	ADD R3<<3, R8
+	MOVD R8, meta+40(FP)
+	SUB $8, R4
+	B tokens8
+tokens8End:
+tokens4:
+	CMP $4, R4
+	BLT tokens4End
+	MOVD w+16(FP), R5
+	MOVD dst+0(FP), R6
+	MOVD rows+64(FP), R7
+rows4:
+	ADD $0, R5, R8
+	ADD R1, R8, R9
+	ADD R1, R9, R10
+	ADD R1, R10, R11
+	MOVD codes+32(FP), R12
+	MOVD meta+40(FP), R13
+	VMOVI $0, V0.B16
+	VMOVI $0, V1.B16
+	VMOVI $0, V2.B16
+	VMOVI $0, V3.B16
+	MOVD blocks+56(FP), R14
+blocks4:
+	VMOVI $0, V4.B16
+	MOVD $0x0d0905010c080400, R15
+	VMOV R15, V9.D[0]
+	MOVD $0x0f0b07030e0a0602, R15
+	VMOV R15, V9.D[1]
+	FMOVQ 192(R8), F5
+	ADD $208, R8, R15
+	VLD1 (R15), V4.H[0]
+	FMOVQ 192(R9), F6
+	ADD $208, R9, R15
+	VLD1 (R15), V4.H[1]
+	FMOVQ 192(R10), F7
+	ADD $208, R10, R15
+	VLD1 (R15), V4.H[2]
+	FMOVQ 192(R11), F8
+	ADD $208, R11, R15
+	VLD1 (R15), V4.H[3]
+	VZIP1 V6.S4, V5.S4, V10.S4
+	VZIP2 V6.S4, V5.S4, V11.S4
+	VZIP1 V8.S4, V7.S4, V12.S4
+	VZIP2 V8.S4, V7.S4, V13.S4
+	VZIP1 V12.D2, V10.D2, V5.D2
+	VZIP2 V12.D2, V10.D2, V6.D2
+	VZIP1 V13.D2, V11.D2, V7.D2
+	VZIP2 V13.D2, V11.D2, V8.D2
+	MOVD $scratch-256(SP), R19
+	VTBL V9.B16, [V5.B16], V5.B16
+	WORD $0x0f08a4aa // sxtl v10.8h, v5.8b
+	WORD $0x4f08a4ab // sxtl2 v11.8h, v5.16b
+	WORD $0x0f10a54c // sxtl v12.4s, v10.4h
+	FMOVQ.P F12, 16(R19)
+	WORD $0x4f10a54c // sxtl2 v12.4s, v10.8h
+	FMOVQ.P F12, 16(R19)
+	WORD $0x0f10a56c // sxtl v12.4s, v11.4h
+	FMOVQ.P F12, 16(R19)
+	WORD $0x4f10a56c // sxtl2 v12.4s, v11.8h
+	FMOVQ.P F12, 16(R19)
+	VTBL V9.B16, [V6.B16], V6.B16
+	WORD $0x0f08a4ca // sxtl v10.8h, v6.8b
+	WORD $0x4f08a4cb // sxtl2 v11.8h, v6.16b
+	WORD $0x0f10a54c // sxtl v12.4s, v10.4h
+	FMOVQ.P F12, 16(R19)
+	WORD $0x4f10a54c // sxtl2 v12.4s, v10.8h
+	FMOVQ.P F12, 16(R19)
+	WORD $0x0f10a56c // sxtl v12.4s, v11.4h
+	FMOVQ.P F12, 16(R19)
+	WORD $0x4f10a56c // sxtl2 v12.4s, v11.8h
+	FMOVQ.P F12, 16(R19)
+	VTBL V9.B16, [V7.B16], V7.B16
+	WORD $0x0f08a4ea // sxtl v10.8h, v7.8b
+	WORD $0x4f08a4eb // sxtl2 v11.8h, v7.16b
+	WORD $0x0f10a54c // sxtl v12.4s, v10.4h
+	FMOVQ.P F12, 16(R19)
+	WORD $0x4f10a54c // sxtl2 v12.4s, v10.8h
+	FMOVQ.P F12, 16(R19)
+	WORD $0x0f10a56c // sxtl v12.4s, v11.4h
+	FMOVQ.P F12, 16(R19)
+	WORD $0x4f10a56c // sxtl2 v12.4s, v11.8h
+	FMOVQ.P F12, 16(R19)
+	VTBL V9.B16, [V8.B16], V8.B16
+	WORD $0x0f08a50a // sxtl v10.8h, v8.8b
+	WORD $0x4f08a50b // sxtl2 v11.8h, v8.16b
+	WORD $0x0f10a54c // sxtl v12.4s, v10.4h
+	FMOVQ.P F12, 16(R19)
+	WORD $0x4f10a54c // sxtl2 v12.4s, v10.8h
+	FMOVQ.P F12, 16(R19)
+	WORD $0x0f10a56c // sxtl v12.4s, v11.4h
+	FMOVQ.P F12, 16(R19)
+	WORD $0x4f10a56c // sxtl2 v12.4s, v11.8h
+	FMOVQ.P F12, 16(R19)
+	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
+	MOVD $scratch-256(SP), R15
+	MOVD $128, R19
+	MOVD $2, R20
+half4:
+	VMOVI $15, V15.B16
+	VMOVI $0x30, V16.B16
+	VMOVI $32, V17.B16
+	ADD R19, R8, R21
+	FLDPQ 0(R21), (F13, F14)
+	FLDPQ 0(R8), (F5, F9)
+	VAND V15.B16, V5.B16, V5.B16
+	VSHL $4, V13.B16, V13.B16
+	VAND V16.B16, V13.B16, V13.B16
+	VORR V13.B16, V5.B16, V5.B16
+	VSUB V17.B16, V5.B16, V5.B16
+	VAND V15.B16, V9.B16, V9.B16
+	VSHL $4, V14.B16, V14.B16
+	VAND V16.B16, V14.B16, V14.B16
+	VORR V14.B16, V9.B16, V9.B16
+	VSUB V17.B16, V9.B16, V9.B16
+	ADD R19, R9, R21
+	FLDPQ 0(R21), (F13, F14)
+	FLDPQ 0(R9), (F6, F10)
+	VAND V15.B16, V6.B16, V6.B16
+	VSHL $4, V13.B16, V13.B16
+	VAND V16.B16, V13.B16, V13.B16
+	VORR V13.B16, V6.B16, V6.B16
+	VSUB V17.B16, V6.B16, V6.B16
+	VAND V15.B16, V10.B16, V10.B16
+	VSHL $4, V14.B16, V14.B16
+	VAND V16.B16, V14.B16, V14.B16
+	VORR V14.B16, V10.B16, V10.B16
+	VSUB V17.B16, V10.B16, V10.B16
+	ADD R19, R10, R21
+	FLDPQ 0(R21), (F13, F14)
+	FLDPQ 0(R10), (F7, F11)
+	VAND V15.B16, V7.B16, V7.B16
+	VSHL $4, V13.B16, V13.B16
+	VAND V16.B16, V13.B16, V13.B16
+	VORR V13.B16, V7.B16, V7.B16
+	VSUB V17.B16, V7.B16, V7.B16
+	VAND V15.B16, V11.B16, V11.B16
+	VSHL $4, V14.B16, V14.B16
+	VAND V16.B16, V14.B16, V14.B16
+	VORR V14.B16, V11.B16, V11.B16
+	VSUB V17.B16, V11.B16, V11.B16
+	ADD R19, R11, R21
+	FLDPQ 0(R21), (F13, F14)
+	FLDPQ 0(R11), (F8, F12)
+	VAND V15.B16, V8.B16, V8.B16
+	VSHL $4, V13.B16, V13.B16
+	VAND V16.B16, V13.B16, V13.B16
+	VORR V13.B16, V8.B16, V8.B16
+	VSUB V17.B16, V8.B16, V8.B16
+	VAND V15.B16, V12.B16, V12.B16
+	VSHL $4, V14.B16, V14.B16
+	VAND V16.B16, V14.B16, V14.B16
+	VORR V14.B16, V12.B16, V12.B16
+	VSUB V17.B16, V12.B16, V12.B16
+	FLDPQ.P 32(R15), (F13, F14)
+	MOVD R12, R21
+	MOVD R13, R22
+	FLDPQ 0(R21), (F15, F16)
+	FMOVD 0(R22), F17
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e2fc0b6 // smull v22.8h, v5.8b, v15.8b
+	WORD $0x4e2f80b6 // smlal2 v22.8h, v5.16b, v15.16b
+	WORD $0x4e602ad2 // saddlp v18.4s, v22.8h
+	WORD $0x0e2fc0d6 // smull v22.8h, v6.8b, v15.8b
+	WORD $0x4e2f80d6 // smlal2 v22.8h, v6.16b, v15.16b
+	WORD $0x4e602ad3 // saddlp v19.4s, v22.8h
+	WORD $0x0e2fc0f6 // smull v22.8h, v7.8b, v15.8b
+	WORD $0x4e2f80f6 // smlal2 v22.8h, v7.16b, v15.16b
+	WORD $0x4e602ad4 // saddlp v20.4s, v22.8h
+	WORD $0x0e2fc116 // smull v22.8h, v8.8b, v15.8b
+	WORD $0x4e2f8116 // smlal2 v22.8h, v8.16b, v15.16b
+	WORD $0x4e602ad5 // saddlp v21.4s, v22.8h
+	VADDP V19.S4, V18.S4, V18.S4
+	VADDP V21.S4, V20.S4, V20.S4
+	VADDP V20.S4, V18.S4, V18.S4
+	WORD $0x0e30c137 // smull v23.8h, v9.8b, v16.8b
+	WORD $0x4e308137 // smlal2 v23.8h, v9.16b, v16.16b
+	WORD $0x4e602af3 // saddlp v19.4s, v23.8h
+	WORD $0x0e30c157 // smull v23.8h, v10.8b, v16.8b
+	WORD $0x4e308157 // smlal2 v23.8h, v10.16b, v16.16b
+	WORD $0x4e602af4 // saddlp v20.4s, v23.8h
+	WORD $0x0e30c177 // smull v23.8h, v11.8b, v16.8b
+	WORD $0x4e308177 // smlal2 v23.8h, v11.16b, v16.16b
+	WORD $0x4e602af5 // saddlp v21.4s, v23.8h
+	WORD $0x0e30c197 // smull v23.8h, v12.8b, v16.8b
+	WORD $0x4e308197 // smlal2 v23.8h, v12.16b, v16.16b
+	WORD $0x4e602af6 // saddlp v22.4s, v23.8h
+	VADDP V20.S4, V19.S4, V19.S4
+	VADDP V22.S4, V21.S4, V21.S4
+	VADDP V21.S4, V19.S4, V19.S4
+	WORD $0x4ead9e52 // mul v18.4s, v18.4s, v13.4s
+	WORD $0x4eae9672 // mla v18.4s, v19.4s, v14.4s
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x4f919091 // fmul v17.4s, v4.4s, v17.s[0]
+	VFMLA V17.S4, V18.S4, V0.S4
+	FLDPQ 0(R21), (F15, F16)
+	FMOVD 0(R22), F17
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e2fc0b6 // smull v22.8h, v5.8b, v15.8b
+	WORD $0x4e2f80b6 // smlal2 v22.8h, v5.16b, v15.16b
+	WORD $0x4e602ad2 // saddlp v18.4s, v22.8h
+	WORD $0x0e2fc0d6 // smull v22.8h, v6.8b, v15.8b
+	WORD $0x4e2f80d6 // smlal2 v22.8h, v6.16b, v15.16b
+	WORD $0x4e602ad3 // saddlp v19.4s, v22.8h
+	WORD $0x0e2fc0f6 // smull v22.8h, v7.8b, v15.8b
+	WORD $0x4e2f80f6 // smlal2 v22.8h, v7.16b, v15.16b
+	WORD $0x4e602ad4 // saddlp v20.4s, v22.8h
+	WORD $0x0e2fc116 // smull v22.8h, v8.8b, v15.8b
+	WORD $0x4e2f8116 // smlal2 v22.8h, v8.16b, v15.16b
+	WORD $0x4e602ad5 // saddlp v21.4s, v22.8h
+	VADDP V19.S4, V18.S4, V18.S4
+	VADDP V21.S4, V20.S4, V20.S4
+	VADDP V20.S4, V18.S4, V18.S4
+	WORD $0x0e30c137 // smull v23.8h, v9.8b, v16.8b
+	WORD $0x4e308137 // smlal2 v23.8h, v9.16b, v16.16b
+	WORD $0x4e602af3 // saddlp v19.4s, v23.8h
+	WORD $0x0e30c157 // smull v23.8h, v10.8b, v16.8b
+	WORD $0x4e308157 // smlal2 v23.8h, v10.16b, v16.16b
+	WORD $0x4e602af4 // saddlp v20.4s, v23.8h
+	WORD $0x0e30c177 // smull v23.8h, v11.8b, v16.8b
+	WORD $0x4e308177 // smlal2 v23.8h, v11.16b, v16.16b
+	WORD $0x4e602af5 // saddlp v21.4s, v23.8h
+	WORD $0x0e30c197 // smull v23.8h, v12.8b, v16.8b
+	WORD $0x4e308197 // smlal2 v23.8h, v12.16b, v16.16b
+	WORD $0x4e602af6 // saddlp v22.4s, v23.8h
+	VADDP V20.S4, V19.S4, V19.S4
+	VADDP V22.S4, V21.S4, V21.S4
+	VADDP V21.S4, V19.S4, V19.S4
+	WORD $0x4ead9e52 // mul v18.4s, v18.4s, v13.4s
+	WORD $0x4eae9672 // mla v18.4s, v19.4s, v14.4s
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x4f919091 // fmul v17.4s, v4.4s, v17.s[0]
+	VFMLA V17.S4, V18.S4, V1.S4
+	FLDPQ 0(R21), (F15, F16)
+	FMOVD 0(R22), F17
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e2fc0b6 // smull v22.8h, v5.8b, v15.8b
+	WORD $0x4e2f80b6 // smlal2 v22.8h, v5.16b, v15.16b
+	WORD $0x4e602ad2 // saddlp v18.4s, v22.8h
+	WORD $0x0e2fc0d6 // smull v22.8h, v6.8b, v15.8b
+	WORD $0x4e2f80d6 // smlal2 v22.8h, v6.16b, v15.16b
+	WORD $0x4e602ad3 // saddlp v19.4s, v22.8h
+	WORD $0x0e2fc0f6 // smull v22.8h, v7.8b, v15.8b
+	WORD $0x4e2f80f6 // smlal2 v22.8h, v7.16b, v15.16b
+	WORD $0x4e602ad4 // saddlp v20.4s, v22.8h
+	WORD $0x0e2fc116 // smull v22.8h, v8.8b, v15.8b
+	WORD $0x4e2f8116 // smlal2 v22.8h, v8.16b, v15.16b
+	WORD $0x4e602ad5 // saddlp v21.4s, v22.8h
+	VADDP V19.S4, V18.S4, V18.S4
+	VADDP V21.S4, V20.S4, V20.S4
+	VADDP V20.S4, V18.S4, V18.S4
+	WORD $0x0e30c137 // smull v23.8h, v9.8b, v16.8b
+	WORD $0x4e308137 // smlal2 v23.8h, v9.16b, v16.16b
+	WORD $0x4e602af3 // saddlp v19.4s, v23.8h
+	WORD $0x0e30c157 // smull v23.8h, v10.8b, v16.8b
+	WORD $0x4e308157 // smlal2 v23.8h, v10.16b, v16.16b
+	WORD $0x4e602af4 // saddlp v20.4s, v23.8h
+	WORD $0x0e30c177 // smull v23.8h, v11.8b, v16.8b
+	WORD $0x4e308177 // smlal2 v23.8h, v11.16b, v16.16b
+	WORD $0x4e602af5 // saddlp v21.4s, v23.8h
+	WORD $0x0e30c197 // smull v23.8h, v12.8b, v16.8b
+	WORD $0x4e308197 // smlal2 v23.8h, v12.16b, v16.16b
+	WORD $0x4e602af6 // saddlp v22.4s, v23.8h
+	VADDP V20.S4, V19.S4, V19.S4
+	VADDP V22.S4, V21.S4, V21.S4
+	VADDP V21.S4, V19.S4, V19.S4
+	WORD $0x4ead9e52 // mul v18.4s, v18.4s, v13.4s
+	WORD $0x4eae9672 // mla v18.4s, v19.4s, v14.4s
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x4f919091 // fmul v17.4s, v4.4s, v17.s[0]
+	VFMLA V17.S4, V18.S4, V2.S4
+	FLDPQ 0(R21), (F15, F16)
+	FMOVD 0(R22), F17
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e2fc0b6 // smull v22.8h, v5.8b, v15.8b
+	WORD $0x4e2f80b6 // smlal2 v22.8h, v5.16b, v15.16b
+	WORD $0x4e602ad2 // saddlp v18.4s, v22.8h
+	WORD $0x0e2fc0d6 // smull v22.8h, v6.8b, v15.8b
+	WORD $0x4e2f80d6 // smlal2 v22.8h, v6.16b, v15.16b
+	WORD $0x4e602ad3 // saddlp v19.4s, v22.8h
+	WORD $0x0e2fc0f6 // smull v22.8h, v7.8b, v15.8b
+	WORD $0x4e2f80f6 // smlal2 v22.8h, v7.16b, v15.16b
+	WORD $0x4e602ad4 // saddlp v20.4s, v22.8h
+	WORD $0x0e2fc116 // smull v22.8h, v8.8b, v15.8b
+	WORD $0x4e2f8116 // smlal2 v22.8h, v8.16b, v15.16b
+	WORD $0x4e602ad5 // saddlp v21.4s, v22.8h
+	VADDP V19.S4, V18.S4, V18.S4
+	VADDP V21.S4, V20.S4, V20.S4
+	VADDP V20.S4, V18.S4, V18.S4
+	WORD $0x0e30c137 // smull v23.8h, v9.8b, v16.8b
+	WORD $0x4e308137 // smlal2 v23.8h, v9.16b, v16.16b
+	WORD $0x4e602af3 // saddlp v19.4s, v23.8h
+	WORD $0x0e30c157 // smull v23.8h, v10.8b, v16.8b
+	WORD $0x4e308157 // smlal2 v23.8h, v10.16b, v16.16b
+	WORD $0x4e602af4 // saddlp v20.4s, v23.8h
+	WORD $0x0e30c177 // smull v23.8h, v11.8b, v16.8b
+	WORD $0x4e308177 // smlal2 v23.8h, v11.16b, v16.16b
+	WORD $0x4e602af5 // saddlp v21.4s, v23.8h
+	WORD $0x0e30c197 // smull v23.8h, v12.8b, v16.8b
+	WORD $0x4e308197 // smlal2 v23.8h, v12.16b, v16.16b
+	WORD $0x4e602af6 // saddlp v22.4s, v23.8h
+	VADDP V20.S4, V19.S4, V19.S4
+	VADDP V22.S4, V21.S4, V21.S4
+	VADDP V21.S4, V19.S4, V19.S4
+	WORD $0x4ead9e52 // mul v18.4s, v18.4s, v13.4s
+	WORD $0x4eae9672 // mla v18.4s, v19.4s, v14.4s
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x4f919091 // fmul v17.4s, v4.4s, v17.s[0]
+	VFMLA V17.S4, V18.S4, V3.S4
+	ADD $32, R12
+	ADD $12, R13
+	VMOVI $15, V15.B16
+	VMOVI $0x30, V16.B16
+	VMOVI $32, V17.B16
+	ADD R19, R8, R21
+	FLDPQ 0(R21), (F13, F14)
+	FLDPQ 32(R8), (F5, F9)
+	VAND V15.B16, V5.B16, V5.B16
+	VSHL $2, V13.B16, V13.B16
+	VAND V16.B16, V13.B16, V13.B16
+	VORR V13.B16, V5.B16, V5.B16
+	VSUB V17.B16, V5.B16, V5.B16
+	VAND V15.B16, V9.B16, V9.B16
+	VSHL $2, V14.B16, V14.B16
+	VAND V16.B16, V14.B16, V14.B16
+	VORR V14.B16, V9.B16, V9.B16
+	VSUB V17.B16, V9.B16, V9.B16
+	ADD R19, R9, R21
+	FLDPQ 0(R21), (F13, F14)
+	FLDPQ 32(R9), (F6, F10)
+	VAND V15.B16, V6.B16, V6.B16
+	VSHL $2, V13.B16, V13.B16
+	VAND V16.B16, V13.B16, V13.B16
+	VORR V13.B16, V6.B16, V6.B16
+	VSUB V17.B16, V6.B16, V6.B16
+	VAND V15.B16, V10.B16, V10.B16
+	VSHL $2, V14.B16, V14.B16
+	VAND V16.B16, V14.B16, V14.B16
+	VORR V14.B16, V10.B16, V10.B16
+	VSUB V17.B16, V10.B16, V10.B16
+	ADD R19, R10, R21
+	FLDPQ 0(R21), (F13, F14)
+	FLDPQ 32(R10), (F7, F11)
+	VAND V15.B16, V7.B16, V7.B16
+	VSHL $2, V13.B16, V13.B16
+	VAND V16.B16, V13.B16, V13.B16
+	VORR V13.B16, V7.B16, V7.B16
+	VSUB V17.B16, V7.B16, V7.B16
+	VAND V15.B16, V11.B16, V11.B16
+	VSHL $2, V14.B16, V14.B16
+	VAND V16.B16, V14.B16, V14.B16
+	VORR V14.B16, V11.B16, V11.B16
+	VSUB V17.B16, V11.B16, V11.B16
+	ADD R19, R11, R21
+	FLDPQ 0(R21), (F13, F14)
+	FLDPQ 32(R11), (F8, F12)
+	VAND V15.B16, V8.B16, V8.B16
+	VSHL $2, V13.B16, V13.B16
+	VAND V16.B16, V13.B16, V13.B16
+	VORR V13.B16, V8.B16, V8.B16
+	VSUB V17.B16, V8.B16, V8.B16
+	VAND V15.B16, V12.B16, V12.B16
+	VSHL $2, V14.B16, V14.B16
+	VAND V16.B16, V14.B16, V14.B16
+	VORR V14.B16, V12.B16, V12.B16
+	VSUB V17.B16, V12.B16, V12.B16
+	FLDPQ.P 32(R15), (F13, F14)
+	MOVD R12, R21
+	MOVD R13, R22
+	FLDPQ 0(R21), (F15, F16)
+	FMOVD 0(R22), F17
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e2fc0b6 // smull v22.8h, v5.8b, v15.8b
+	WORD $0x4e2f80b6 // smlal2 v22.8h, v5.16b, v15.16b
+	WORD $0x4e602ad2 // saddlp v18.4s, v22.8h
+	WORD $0x0e2fc0d6 // smull v22.8h, v6.8b, v15.8b
+	WORD $0x4e2f80d6 // smlal2 v22.8h, v6.16b, v15.16b
+	WORD $0x4e602ad3 // saddlp v19.4s, v22.8h
+	WORD $0x0e2fc0f6 // smull v22.8h, v7.8b, v15.8b
+	WORD $0x4e2f80f6 // smlal2 v22.8h, v7.16b, v15.16b
+	WORD $0x4e602ad4 // saddlp v20.4s, v22.8h
+	WORD $0x0e2fc116 // smull v22.8h, v8.8b, v15.8b
+	WORD $0x4e2f8116 // smlal2 v22.8h, v8.16b, v15.16b
+	WORD $0x4e602ad5 // saddlp v21.4s, v22.8h
+	VADDP V19.S4, V18.S4, V18.S4
+	VADDP V21.S4, V20.S4, V20.S4
+	VADDP V20.S4, V18.S4, V18.S4
+	WORD $0x0e30c137 // smull v23.8h, v9.8b, v16.8b
+	WORD $0x4e308137 // smlal2 v23.8h, v9.16b, v16.16b
+	WORD $0x4e602af3 // saddlp v19.4s, v23.8h
+	WORD $0x0e30c157 // smull v23.8h, v10.8b, v16.8b
+	WORD $0x4e308157 // smlal2 v23.8h, v10.16b, v16.16b
+	WORD $0x4e602af4 // saddlp v20.4s, v23.8h
+	WORD $0x0e30c177 // smull v23.8h, v11.8b, v16.8b
+	WORD $0x4e308177 // smlal2 v23.8h, v11.16b, v16.16b
+	WORD $0x4e602af5 // saddlp v21.4s, v23.8h
+	WORD $0x0e30c197 // smull v23.8h, v12.8b, v16.8b
+	WORD $0x4e308197 // smlal2 v23.8h, v12.16b, v16.16b
+	WORD $0x4e602af6 // saddlp v22.4s, v23.8h
+	VADDP V20.S4, V19.S4, V19.S4
+	VADDP V22.S4, V21.S4, V21.S4
+	VADDP V21.S4, V19.S4, V19.S4
+	WORD $0x4ead9e52 // mul v18.4s, v18.4s, v13.4s
+	WORD $0x4eae9672 // mla v18.4s, v19.4s, v14.4s
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x4f919091 // fmul v17.4s, v4.4s, v17.s[0]
+	VFMLA V17.S4, V18.S4, V0.S4
+	FLDPQ 0(R21), (F15, F16)
+	FMOVD 0(R22), F17
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e2fc0b6 // smull v22.8h, v5.8b, v15.8b
+	WORD $0x4e2f80b6 // smlal2 v22.8h, v5.16b, v15.16b
+	WORD $0x4e602ad2 // saddlp v18.4s, v22.8h
+	WORD $0x0e2fc0d6 // smull v22.8h, v6.8b, v15.8b
+	WORD $0x4e2f80d6 // smlal2 v22.8h, v6.16b, v15.16b
+	WORD $0x4e602ad3 // saddlp v19.4s, v22.8h
+	WORD $0x0e2fc0f6 // smull v22.8h, v7.8b, v15.8b
+	WORD $0x4e2f80f6 // smlal2 v22.8h, v7.16b, v15.16b
+	WORD $0x4e602ad4 // saddlp v20.4s, v22.8h
+	WORD $0x0e2fc116 // smull v22.8h, v8.8b, v15.8b
+	WORD $0x4e2f8116 // smlal2 v22.8h, v8.16b, v15.16b
+	WORD $0x4e602ad5 // saddlp v21.4s, v22.8h
+	VADDP V19.S4, V18.S4, V18.S4
+	VADDP V21.S4, V20.S4, V20.S4
+	VADDP V20.S4, V18.S4, V18.S4
+	WORD $0x0e30c137 // smull v23.8h, v9.8b, v16.8b
+	WORD $0x4e308137 // smlal2 v23.8h, v9.16b, v16.16b
+	WORD $0x4e602af3 // saddlp v19.4s, v23.8h
+	WORD $0x0e30c157 // smull v23.8h, v10.8b, v16.8b
+	WORD $0x4e308157 // smlal2 v23.8h, v10.16b, v16.16b
+	WORD $0x4e602af4 // saddlp v20.4s, v23.8h
+	WORD $0x0e30c177 // smull v23.8h, v11.8b, v16.8b
+	WORD $0x4e308177 // smlal2 v23.8h, v11.16b, v16.16b
+	WORD $0x4e602af5 // saddlp v21.4s, v23.8h
+	WORD $0x0e30c197 // smull v23.8h, v12.8b, v16.8b
+	WORD $0x4e308197 // smlal2 v23.8h, v12.16b, v16.16b
+	WORD $0x4e602af6 // saddlp v22.4s, v23.8h
+	VADDP V20.S4, V19.S4, V19.S4
+	VADDP V22.S4, V21.S4, V21.S4
+	VADDP V21.S4, V19.S4, V19.S4
+	WORD $0x4ead9e52 // mul v18.4s, v18.4s, v13.4s
+	WORD $0x4eae9672 // mla v18.4s, v19.4s, v14.4s
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x4f919091 // fmul v17.4s, v4.4s, v17.s[0]
+	VFMLA V17.S4, V18.S4, V1.S4
+	FLDPQ 0(R21), (F15, F16)
+	FMOVD 0(R22), F17
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e2fc0b6 // smull v22.8h, v5.8b, v15.8b
+	WORD $0x4e2f80b6 // smlal2 v22.8h, v5.16b, v15.16b
+	WORD $0x4e602ad2 // saddlp v18.4s, v22.8h
+	WORD $0x0e2fc0d6 // smull v22.8h, v6.8b, v15.8b
+	WORD $0x4e2f80d6 // smlal2 v22.8h, v6.16b, v15.16b
+	WORD $0x4e602ad3 // saddlp v19.4s, v22.8h
+	WORD $0x0e2fc0f6 // smull v22.8h, v7.8b, v15.8b
+	WORD $0x4e2f80f6 // smlal2 v22.8h, v7.16b, v15.16b
+	WORD $0x4e602ad4 // saddlp v20.4s, v22.8h
+	WORD $0x0e2fc116 // smull v22.8h, v8.8b, v15.8b
+	WORD $0x4e2f8116 // smlal2 v22.8h, v8.16b, v15.16b
+	WORD $0x4e602ad5 // saddlp v21.4s, v22.8h
+	VADDP V19.S4, V18.S4, V18.S4
+	VADDP V21.S4, V20.S4, V20.S4
+	VADDP V20.S4, V18.S4, V18.S4
+	WORD $0x0e30c137 // smull v23.8h, v9.8b, v16.8b
+	WORD $0x4e308137 // smlal2 v23.8h, v9.16b, v16.16b
+	WORD $0x4e602af3 // saddlp v19.4s, v23.8h
+	WORD $0x0e30c157 // smull v23.8h, v10.8b, v16.8b
+	WORD $0x4e308157 // smlal2 v23.8h, v10.16b, v16.16b
+	WORD $0x4e602af4 // saddlp v20.4s, v23.8h
+	WORD $0x0e30c177 // smull v23.8h, v11.8b, v16.8b
+	WORD $0x4e308177 // smlal2 v23.8h, v11.16b, v16.16b
+	WORD $0x4e602af5 // saddlp v21.4s, v23.8h
+	WORD $0x0e30c197 // smull v23.8h, v12.8b, v16.8b
+	WORD $0x4e308197 // smlal2 v23.8h, v12.16b, v16.16b
+	WORD $0x4e602af6 // saddlp v22.4s, v23.8h
+	VADDP V20.S4, V19.S4, V19.S4
+	VADDP V22.S4, V21.S4, V21.S4
+	VADDP V21.S4, V19.S4, V19.S4
+	WORD $0x4ead9e52 // mul v18.4s, v18.4s, v13.4s
+	WORD $0x4eae9672 // mla v18.4s, v19.4s, v14.4s
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x4f919091 // fmul v17.4s, v4.4s, v17.s[0]
+	VFMLA V17.S4, V18.S4, V2.S4
+	FLDPQ 0(R21), (F15, F16)
+	FMOVD 0(R22), F17
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e2fc0b6 // smull v22.8h, v5.8b, v15.8b
+	WORD $0x4e2f80b6 // smlal2 v22.8h, v5.16b, v15.16b
+	WORD $0x4e602ad2 // saddlp v18.4s, v22.8h
+	WORD $0x0e2fc0d6 // smull v22.8h, v6.8b, v15.8b
+	WORD $0x4e2f80d6 // smlal2 v22.8h, v6.16b, v15.16b
+	WORD $0x4e602ad3 // saddlp v19.4s, v22.8h
+	WORD $0x0e2fc0f6 // smull v22.8h, v7.8b, v15.8b
+	WORD $0x4e2f80f6 // smlal2 v22.8h, v7.16b, v15.16b
+	WORD $0x4e602ad4 // saddlp v20.4s, v22.8h
+	WORD $0x0e2fc116 // smull v22.8h, v8.8b, v15.8b
+	WORD $0x4e2f8116 // smlal2 v22.8h, v8.16b, v15.16b
+	WORD $0x4e602ad5 // saddlp v21.4s, v22.8h
+	VADDP V19.S4, V18.S4, V18.S4
+	VADDP V21.S4, V20.S4, V20.S4
+	VADDP V20.S4, V18.S4, V18.S4
+	WORD $0x0e30c137 // smull v23.8h, v9.8b, v16.8b
+	WORD $0x4e308137 // smlal2 v23.8h, v9.16b, v16.16b
+	WORD $0x4e602af3 // saddlp v19.4s, v23.8h
+	WORD $0x0e30c157 // smull v23.8h, v10.8b, v16.8b
+	WORD $0x4e308157 // smlal2 v23.8h, v10.16b, v16.16b
+	WORD $0x4e602af4 // saddlp v20.4s, v23.8h
+	WORD $0x0e30c177 // smull v23.8h, v11.8b, v16.8b
+	WORD $0x4e308177 // smlal2 v23.8h, v11.16b, v16.16b
+	WORD $0x4e602af5 // saddlp v21.4s, v23.8h
+	WORD $0x0e30c197 // smull v23.8h, v12.8b, v16.8b
+	WORD $0x4e308197 // smlal2 v23.8h, v12.16b, v16.16b
+	WORD $0x4e602af6 // saddlp v22.4s, v23.8h
+	VADDP V20.S4, V19.S4, V19.S4
+	VADDP V22.S4, V21.S4, V21.S4
+	VADDP V21.S4, V19.S4, V19.S4
+	WORD $0x4ead9e52 // mul v18.4s, v18.4s, v13.4s
+	WORD $0x4eae9672 // mla v18.4s, v19.4s, v14.4s
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x4f919091 // fmul v17.4s, v4.4s, v17.s[0]
+	VFMLA V17.S4, V18.S4, V3.S4
+	ADD $32, R12
+	ADD $12, R13
+	VMOVI $15, V15.B16
+	VMOVI $0x30, V16.B16
+	VMOVI $32, V17.B16
+	ADD R19, R8, R21
+	FLDPQ 0(R21), (F13, F14)
+	FLDPQ 0(R8), (F5, F9)
+	VUSHR $4, V5.B16, V5.B16
+	VAND V16.B16, V13.B16, V13.B16
+	VORR V13.B16, V5.B16, V5.B16
+	VSUB V17.B16, V5.B16, V5.B16
+	VUSHR $4, V9.B16, V9.B16
+	VAND V16.B16, V14.B16, V14.B16
+	VORR V14.B16, V9.B16, V9.B16
+	VSUB V17.B16, V9.B16, V9.B16
+	ADD R19, R9, R21
+	FLDPQ 0(R21), (F13, F14)
+	FLDPQ 0(R9), (F6, F10)
+	VUSHR $4, V6.B16, V6.B16
+	VAND V16.B16, V13.B16, V13.B16
+	VORR V13.B16, V6.B16, V6.B16
+	VSUB V17.B16, V6.B16, V6.B16
+	VUSHR $4, V10.B16, V10.B16
+	VAND V16.B16, V14.B16, V14.B16
+	VORR V14.B16, V10.B16, V10.B16
+	VSUB V17.B16, V10.B16, V10.B16
+	ADD R19, R10, R21
+	FLDPQ 0(R21), (F13, F14)
+	FLDPQ 0(R10), (F7, F11)
+	VUSHR $4, V7.B16, V7.B16
+	VAND V16.B16, V13.B16, V13.B16
+	VORR V13.B16, V7.B16, V7.B16
+	VSUB V17.B16, V7.B16, V7.B16
+	VUSHR $4, V11.B16, V11.B16
+	VAND V16.B16, V14.B16, V14.B16
+	VORR V14.B16, V11.B16, V11.B16
+	VSUB V17.B16, V11.B16, V11.B16
+	ADD R19, R11, R21
+	FLDPQ 0(R21), (F13, F14)
+	FLDPQ 0(R11), (F8, F12)
+	VUSHR $4, V8.B16, V8.B16
+	VAND V16.B16, V13.B16, V13.B16
+	VORR V13.B16, V8.B16, V8.B16
+	VSUB V17.B16, V8.B16, V8.B16
+	VUSHR $4, V12.B16, V12.B16
+	VAND V16.B16, V14.B16, V14.B16
+	VORR V14.B16, V12.B16, V12.B16
+	VSUB V17.B16, V12.B16, V12.B16
+	FLDPQ.P 32(R15), (F13, F14)
+	MOVD R12, R21
+	MOVD R13, R22
+	FLDPQ 0(R21), (F15, F16)
+	FMOVD 0(R22), F17
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e2fc0b6 // smull v22.8h, v5.8b, v15.8b
+	WORD $0x4e2f80b6 // smlal2 v22.8h, v5.16b, v15.16b
+	WORD $0x4e602ad2 // saddlp v18.4s, v22.8h
+	WORD $0x0e2fc0d6 // smull v22.8h, v6.8b, v15.8b
+	WORD $0x4e2f80d6 // smlal2 v22.8h, v6.16b, v15.16b
+	WORD $0x4e602ad3 // saddlp v19.4s, v22.8h
+	WORD $0x0e2fc0f6 // smull v22.8h, v7.8b, v15.8b
+	WORD $0x4e2f80f6 // smlal2 v22.8h, v7.16b, v15.16b
+	WORD $0x4e602ad4 // saddlp v20.4s, v22.8h
+	WORD $0x0e2fc116 // smull v22.8h, v8.8b, v15.8b
+	WORD $0x4e2f8116 // smlal2 v22.8h, v8.16b, v15.16b
+	WORD $0x4e602ad5 // saddlp v21.4s, v22.8h
+	VADDP V19.S4, V18.S4, V18.S4
+	VADDP V21.S4, V20.S4, V20.S4
+	VADDP V20.S4, V18.S4, V18.S4
+	WORD $0x0e30c137 // smull v23.8h, v9.8b, v16.8b
+	WORD $0x4e308137 // smlal2 v23.8h, v9.16b, v16.16b
+	WORD $0x4e602af3 // saddlp v19.4s, v23.8h
+	WORD $0x0e30c157 // smull v23.8h, v10.8b, v16.8b
+	WORD $0x4e308157 // smlal2 v23.8h, v10.16b, v16.16b
+	WORD $0x4e602af4 // saddlp v20.4s, v23.8h
+	WORD $0x0e30c177 // smull v23.8h, v11.8b, v16.8b
+	WORD $0x4e308177 // smlal2 v23.8h, v11.16b, v16.16b
+	WORD $0x4e602af5 // saddlp v21.4s, v23.8h
+	WORD $0x0e30c197 // smull v23.8h, v12.8b, v16.8b
+	WORD $0x4e308197 // smlal2 v23.8h, v12.16b, v16.16b
+	WORD $0x4e602af6 // saddlp v22.4s, v23.8h
+	VADDP V20.S4, V19.S4, V19.S4
+	VADDP V22.S4, V21.S4, V21.S4
+	VADDP V21.S4, V19.S4, V19.S4
+	WORD $0x4ead9e52 // mul v18.4s, v18.4s, v13.4s
+	WORD $0x4eae9672 // mla v18.4s, v19.4s, v14.4s
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x4f919091 // fmul v17.4s, v4.4s, v17.s[0]
+	VFMLA V17.S4, V18.S4, V0.S4
+	FLDPQ 0(R21), (F15, F16)
+	FMOVD 0(R22), F17
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e2fc0b6 // smull v22.8h, v5.8b, v15.8b
+	WORD $0x4e2f80b6 // smlal2 v22.8h, v5.16b, v15.16b
+	WORD $0x4e602ad2 // saddlp v18.4s, v22.8h
+	WORD $0x0e2fc0d6 // smull v22.8h, v6.8b, v15.8b
+	WORD $0x4e2f80d6 // smlal2 v22.8h, v6.16b, v15.16b
+	WORD $0x4e602ad3 // saddlp v19.4s, v22.8h
+	WORD $0x0e2fc0f6 // smull v22.8h, v7.8b, v15.8b
+	WORD $0x4e2f80f6 // smlal2 v22.8h, v7.16b, v15.16b
+	WORD $0x4e602ad4 // saddlp v20.4s, v22.8h
+	WORD $0x0e2fc116 // smull v22.8h, v8.8b, v15.8b
+	WORD $0x4e2f8116 // smlal2 v22.8h, v8.16b, v15.16b
+	WORD $0x4e602ad5 // saddlp v21.4s, v22.8h
+	VADDP V19.S4, V18.S4, V18.S4
+	VADDP V21.S4, V20.S4, V20.S4
+	VADDP V20.S4, V18.S4, V18.S4
+	WORD $0x0e30c137 // smull v23.8h, v9.8b, v16.8b
+	WORD $0x4e308137 // smlal2 v23.8h, v9.16b, v16.16b
+	WORD $0x4e602af3 // saddlp v19.4s, v23.8h
+	WORD $0x0e30c157 // smull v23.8h, v10.8b, v16.8b
+	WORD $0x4e308157 // smlal2 v23.8h, v10.16b, v16.16b
+	WORD $0x4e602af4 // saddlp v20.4s, v23.8h
+	WORD $0x0e30c177 // smull v23.8h, v11.8b, v16.8b
+	WORD $0x4e308177 // smlal2 v23.8h, v11.16b, v16.16b
+	WORD $0x4e602af5 // saddlp v21.4s, v23.8h
+	WORD $0x0e30c197 // smull v23.8h, v12.8b, v16.8b
+	WORD $0x4e308197 // smlal2 v23.8h, v12.16b, v16.16b
+	WORD $0x4e602af6 // saddlp v22.4s, v23.8h
+	VADDP V20.S4, V19.S4, V19.S4
+	VADDP V22.S4, V21.S4, V21.S4
+	VADDP V21.S4, V19.S4, V19.S4
+	WORD $0x4ead9e52 // mul v18.4s, v18.4s, v13.4s
+	WORD $0x4eae9672 // mla v18.4s, v19.4s, v14.4s
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x4f919091 // fmul v17.4s, v4.4s, v17.s[0]
+	VFMLA V17.S4, V18.S4, V1.S4
+	FLDPQ 0(R21), (F15, F16)
+	FMOVD 0(R22), F17
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e2fc0b6 // smull v22.8h, v5.8b, v15.8b
+	WORD $0x4e2f80b6 // smlal2 v22.8h, v5.16b, v15.16b
+	WORD $0x4e602ad2 // saddlp v18.4s, v22.8h
+	WORD $0x0e2fc0d6 // smull v22.8h, v6.8b, v15.8b
+	WORD $0x4e2f80d6 // smlal2 v22.8h, v6.16b, v15.16b
+	WORD $0x4e602ad3 // saddlp v19.4s, v22.8h
+	WORD $0x0e2fc0f6 // smull v22.8h, v7.8b, v15.8b
+	WORD $0x4e2f80f6 // smlal2 v22.8h, v7.16b, v15.16b
+	WORD $0x4e602ad4 // saddlp v20.4s, v22.8h
+	WORD $0x0e2fc116 // smull v22.8h, v8.8b, v15.8b
+	WORD $0x4e2f8116 // smlal2 v22.8h, v8.16b, v15.16b
+	WORD $0x4e602ad5 // saddlp v21.4s, v22.8h
+	VADDP V19.S4, V18.S4, V18.S4
+	VADDP V21.S4, V20.S4, V20.S4
+	VADDP V20.S4, V18.S4, V18.S4
+	WORD $0x0e30c137 // smull v23.8h, v9.8b, v16.8b
+	WORD $0x4e308137 // smlal2 v23.8h, v9.16b, v16.16b
+	WORD $0x4e602af3 // saddlp v19.4s, v23.8h
+	WORD $0x0e30c157 // smull v23.8h, v10.8b, v16.8b
+	WORD $0x4e308157 // smlal2 v23.8h, v10.16b, v16.16b
+	WORD $0x4e602af4 // saddlp v20.4s, v23.8h
+	WORD $0x0e30c177 // smull v23.8h, v11.8b, v16.8b
+	WORD $0x4e308177 // smlal2 v23.8h, v11.16b, v16.16b
+	WORD $0x4e602af5 // saddlp v21.4s, v23.8h
+	WORD $0x0e30c197 // smull v23.8h, v12.8b, v16.8b
+	WORD $0x4e308197 // smlal2 v23.8h, v12.16b, v16.16b
+	WORD $0x4e602af6 // saddlp v22.4s, v23.8h
+	VADDP V20.S4, V19.S4, V19.S4
+	VADDP V22.S4, V21.S4, V21.S4
+	VADDP V21.S4, V19.S4, V19.S4
+	WORD $0x4ead9e52 // mul v18.4s, v18.4s, v13.4s
+	WORD $0x4eae9672 // mla v18.4s, v19.4s, v14.4s
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x4f919091 // fmul v17.4s, v4.4s, v17.s[0]
+	VFMLA V17.S4, V18.S4, V2.S4
+	FLDPQ 0(R21), (F15, F16)
+	FMOVD 0(R22), F17
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e2fc0b6 // smull v22.8h, v5.8b, v15.8b
+	WORD $0x4e2f80b6 // smlal2 v22.8h, v5.16b, v15.16b
+	WORD $0x4e602ad2 // saddlp v18.4s, v22.8h
+	WORD $0x0e2fc0d6 // smull v22.8h, v6.8b, v15.8b
+	WORD $0x4e2f80d6 // smlal2 v22.8h, v6.16b, v15.16b
+	WORD $0x4e602ad3 // saddlp v19.4s, v22.8h
+	WORD $0x0e2fc0f6 // smull v22.8h, v7.8b, v15.8b
+	WORD $0x4e2f80f6 // smlal2 v22.8h, v7.16b, v15.16b
+	WORD $0x4e602ad4 // saddlp v20.4s, v22.8h
+	WORD $0x0e2fc116 // smull v22.8h, v8.8b, v15.8b
+	WORD $0x4e2f8116 // smlal2 v22.8h, v8.16b, v15.16b
+	WORD $0x4e602ad5 // saddlp v21.4s, v22.8h
+	VADDP V19.S4, V18.S4, V18.S4
+	VADDP V21.S4, V20.S4, V20.S4
+	VADDP V20.S4, V18.S4, V18.S4
+	WORD $0x0e30c137 // smull v23.8h, v9.8b, v16.8b
+	WORD $0x4e308137 // smlal2 v23.8h, v9.16b, v16.16b
+	WORD $0x4e602af3 // saddlp v19.4s, v23.8h
+	WORD $0x0e30c157 // smull v23.8h, v10.8b, v16.8b
+	WORD $0x4e308157 // smlal2 v23.8h, v10.16b, v16.16b
+	WORD $0x4e602af4 // saddlp v20.4s, v23.8h
+	WORD $0x0e30c177 // smull v23.8h, v11.8b, v16.8b
+	WORD $0x4e308177 // smlal2 v23.8h, v11.16b, v16.16b
+	WORD $0x4e602af5 // saddlp v21.4s, v23.8h
+	WORD $0x0e30c197 // smull v23.8h, v12.8b, v16.8b
+	WORD $0x4e308197 // smlal2 v23.8h, v12.16b, v16.16b
+	WORD $0x4e602af6 // saddlp v22.4s, v23.8h
+	VADDP V20.S4, V19.S4, V19.S4
+	VADDP V22.S4, V21.S4, V21.S4
+	VADDP V21.S4, V19.S4, V19.S4
+	WORD $0x4ead9e52 // mul v18.4s, v18.4s, v13.4s
+	WORD $0x4eae9672 // mla v18.4s, v19.4s, v14.4s
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x4f919091 // fmul v17.4s, v4.4s, v17.s[0]
+	VFMLA V17.S4, V18.S4, V3.S4
+	ADD $32, R12
+	ADD $12, R13
+	VMOVI $15, V15.B16
+	VMOVI $0x30, V16.B16
+	VMOVI $32, V17.B16
+	ADD R19, R8, R21
+	FLDPQ 0(R21), (F13, F14)
+	FLDPQ 32(R8), (F5, F9)
+	VUSHR $4, V5.B16, V5.B16
+	VUSHR $2, V13.B16, V13.B16
+	VAND V16.B16, V13.B16, V13.B16
+	VORR V13.B16, V5.B16, V5.B16
+	VSUB V17.B16, V5.B16, V5.B16
+	VUSHR $4, V9.B16, V9.B16
+	VUSHR $2, V14.B16, V14.B16
+	VAND V16.B16, V14.B16, V14.B16
+	VORR V14.B16, V9.B16, V9.B16
+	VSUB V17.B16, V9.B16, V9.B16
+	ADD R19, R9, R21
+	FLDPQ 0(R21), (F13, F14)
+	FLDPQ 32(R9), (F6, F10)
+	VUSHR $4, V6.B16, V6.B16
+	VUSHR $2, V13.B16, V13.B16
+	VAND V16.B16, V13.B16, V13.B16
+	VORR V13.B16, V6.B16, V6.B16
+	VSUB V17.B16, V6.B16, V6.B16
+	VUSHR $4, V10.B16, V10.B16
+	VUSHR $2, V14.B16, V14.B16
+	VAND V16.B16, V14.B16, V14.B16
+	VORR V14.B16, V10.B16, V10.B16
+	VSUB V17.B16, V10.B16, V10.B16
+	ADD R19, R10, R21
+	FLDPQ 0(R21), (F13, F14)
+	FLDPQ 32(R10), (F7, F11)
+	VUSHR $4, V7.B16, V7.B16
+	VUSHR $2, V13.B16, V13.B16
+	VAND V16.B16, V13.B16, V13.B16
+	VORR V13.B16, V7.B16, V7.B16
+	VSUB V17.B16, V7.B16, V7.B16
+	VUSHR $4, V11.B16, V11.B16
+	VUSHR $2, V14.B16, V14.B16
+	VAND V16.B16, V14.B16, V14.B16
+	VORR V14.B16, V11.B16, V11.B16
+	VSUB V17.B16, V11.B16, V11.B16
+	ADD R19, R11, R21
+	FLDPQ 0(R21), (F13, F14)
+	FLDPQ 32(R11), (F8, F12)
+	VUSHR $4, V8.B16, V8.B16
+	VUSHR $2, V13.B16, V13.B16
+	VAND V16.B16, V13.B16, V13.B16
+	VORR V13.B16, V8.B16, V8.B16
+	VSUB V17.B16, V8.B16, V8.B16
+	VUSHR $4, V12.B16, V12.B16
+	VUSHR $2, V14.B16, V14.B16
+	VAND V16.B16, V14.B16, V14.B16
+	VORR V14.B16, V12.B16, V12.B16
+	VSUB V17.B16, V12.B16, V12.B16
+	FLDPQ.P 32(R15), (F13, F14)
+	MOVD R12, R21
+	MOVD R13, R22
+	FLDPQ 0(R21), (F15, F16)
+	FMOVD 0(R22), F17
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e2fc0b6 // smull v22.8h, v5.8b, v15.8b
+	WORD $0x4e2f80b6 // smlal2 v22.8h, v5.16b, v15.16b
+	WORD $0x4e602ad2 // saddlp v18.4s, v22.8h
+	WORD $0x0e2fc0d6 // smull v22.8h, v6.8b, v15.8b
+	WORD $0x4e2f80d6 // smlal2 v22.8h, v6.16b, v15.16b
+	WORD $0x4e602ad3 // saddlp v19.4s, v22.8h
+	WORD $0x0e2fc0f6 // smull v22.8h, v7.8b, v15.8b
+	WORD $0x4e2f80f6 // smlal2 v22.8h, v7.16b, v15.16b
+	WORD $0x4e602ad4 // saddlp v20.4s, v22.8h
+	WORD $0x0e2fc116 // smull v22.8h, v8.8b, v15.8b
+	WORD $0x4e2f8116 // smlal2 v22.8h, v8.16b, v15.16b
+	WORD $0x4e602ad5 // saddlp v21.4s, v22.8h
+	VADDP V19.S4, V18.S4, V18.S4
+	VADDP V21.S4, V20.S4, V20.S4
+	VADDP V20.S4, V18.S4, V18.S4
+	WORD $0x0e30c137 // smull v23.8h, v9.8b, v16.8b
+	WORD $0x4e308137 // smlal2 v23.8h, v9.16b, v16.16b
+	WORD $0x4e602af3 // saddlp v19.4s, v23.8h
+	WORD $0x0e30c157 // smull v23.8h, v10.8b, v16.8b
+	WORD $0x4e308157 // smlal2 v23.8h, v10.16b, v16.16b
+	WORD $0x4e602af4 // saddlp v20.4s, v23.8h
+	WORD $0x0e30c177 // smull v23.8h, v11.8b, v16.8b
+	WORD $0x4e308177 // smlal2 v23.8h, v11.16b, v16.16b
+	WORD $0x4e602af5 // saddlp v21.4s, v23.8h
+	WORD $0x0e30c197 // smull v23.8h, v12.8b, v16.8b
+	WORD $0x4e308197 // smlal2 v23.8h, v12.16b, v16.16b
+	WORD $0x4e602af6 // saddlp v22.4s, v23.8h
+	VADDP V20.S4, V19.S4, V19.S4
+	VADDP V22.S4, V21.S4, V21.S4
+	VADDP V21.S4, V19.S4, V19.S4
+	WORD $0x4ead9e52 // mul v18.4s, v18.4s, v13.4s
+	WORD $0x4eae9672 // mla v18.4s, v19.4s, v14.4s
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x4f919091 // fmul v17.4s, v4.4s, v17.s[0]
+	VFMLA V17.S4, V18.S4, V0.S4
+	FLDPQ 0(R21), (F15, F16)
+	FMOVD 0(R22), F17
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e2fc0b6 // smull v22.8h, v5.8b, v15.8b
+	WORD $0x4e2f80b6 // smlal2 v22.8h, v5.16b, v15.16b
+	WORD $0x4e602ad2 // saddlp v18.4s, v22.8h
+	WORD $0x0e2fc0d6 // smull v22.8h, v6.8b, v15.8b
+	WORD $0x4e2f80d6 // smlal2 v22.8h, v6.16b, v15.16b
+	WORD $0x4e602ad3 // saddlp v19.4s, v22.8h
+	WORD $0x0e2fc0f6 // smull v22.8h, v7.8b, v15.8b
+	WORD $0x4e2f80f6 // smlal2 v22.8h, v7.16b, v15.16b
+	WORD $0x4e602ad4 // saddlp v20.4s, v22.8h
+	WORD $0x0e2fc116 // smull v22.8h, v8.8b, v15.8b
+	WORD $0x4e2f8116 // smlal2 v22.8h, v8.16b, v15.16b
+	WORD $0x4e602ad5 // saddlp v21.4s, v22.8h
+	VADDP V19.S4, V18.S4, V18.S4
+	VADDP V21.S4, V20.S4, V20.S4
+	VADDP V20.S4, V18.S4, V18.S4
+	WORD $0x0e30c137 // smull v23.8h, v9.8b, v16.8b
+	WORD $0x4e308137 // smlal2 v23.8h, v9.16b, v16.16b
+	WORD $0x4e602af3 // saddlp v19.4s, v23.8h
+	WORD $0x0e30c157 // smull v23.8h, v10.8b, v16.8b
+	WORD $0x4e308157 // smlal2 v23.8h, v10.16b, v16.16b
+	WORD $0x4e602af4 // saddlp v20.4s, v23.8h
+	WORD $0x0e30c177 // smull v23.8h, v11.8b, v16.8b
+	WORD $0x4e308177 // smlal2 v23.8h, v11.16b, v16.16b
+	WORD $0x4e602af5 // saddlp v21.4s, v23.8h
+	WORD $0x0e30c197 // smull v23.8h, v12.8b, v16.8b
+	WORD $0x4e308197 // smlal2 v23.8h, v12.16b, v16.16b
+	WORD $0x4e602af6 // saddlp v22.4s, v23.8h
+	VADDP V20.S4, V19.S4, V19.S4
+	VADDP V22.S4, V21.S4, V21.S4
+	VADDP V21.S4, V19.S4, V19.S4
+	WORD $0x4ead9e52 // mul v18.4s, v18.4s, v13.4s
+	WORD $0x4eae9672 // mla v18.4s, v19.4s, v14.4s
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x4f919091 // fmul v17.4s, v4.4s, v17.s[0]
+	VFMLA V17.S4, V18.S4, V1.S4
+	FLDPQ 0(R21), (F15, F16)
+	FMOVD 0(R22), F17
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e2fc0b6 // smull v22.8h, v5.8b, v15.8b
+	WORD $0x4e2f80b6 // smlal2 v22.8h, v5.16b, v15.16b
+	WORD $0x4e602ad2 // saddlp v18.4s, v22.8h
+	WORD $0x0e2fc0d6 // smull v22.8h, v6.8b, v15.8b
+	WORD $0x4e2f80d6 // smlal2 v22.8h, v6.16b, v15.16b
+	WORD $0x4e602ad3 // saddlp v19.4s, v22.8h
+	WORD $0x0e2fc0f6 // smull v22.8h, v7.8b, v15.8b
+	WORD $0x4e2f80f6 // smlal2 v22.8h, v7.16b, v15.16b
+	WORD $0x4e602ad4 // saddlp v20.4s, v22.8h
+	WORD $0x0e2fc116 // smull v22.8h, v8.8b, v15.8b
+	WORD $0x4e2f8116 // smlal2 v22.8h, v8.16b, v15.16b
+	WORD $0x4e602ad5 // saddlp v21.4s, v22.8h
+	VADDP V19.S4, V18.S4, V18.S4
+	VADDP V21.S4, V20.S4, V20.S4
+	VADDP V20.S4, V18.S4, V18.S4
+	WORD $0x0e30c137 // smull v23.8h, v9.8b, v16.8b
+	WORD $0x4e308137 // smlal2 v23.8h, v9.16b, v16.16b
+	WORD $0x4e602af3 // saddlp v19.4s, v23.8h
+	WORD $0x0e30c157 // smull v23.8h, v10.8b, v16.8b
+	WORD $0x4e308157 // smlal2 v23.8h, v10.16b, v16.16b
+	WORD $0x4e602af4 // saddlp v20.4s, v23.8h
+	WORD $0x0e30c177 // smull v23.8h, v11.8b, v16.8b
+	WORD $0x4e308177 // smlal2 v23.8h, v11.16b, v16.16b
+	WORD $0x4e602af5 // saddlp v21.4s, v23.8h
+	WORD $0x0e30c197 // smull v23.8h, v12.8b, v16.8b
+	WORD $0x4e308197 // smlal2 v23.8h, v12.16b, v16.16b
+	WORD $0x4e602af6 // saddlp v22.4s, v23.8h
+	VADDP V20.S4, V19.S4, V19.S4
+	VADDP V22.S4, V21.S4, V21.S4
+	VADDP V21.S4, V19.S4, V19.S4
+	WORD $0x4ead9e52 // mul v18.4s, v18.4s, v13.4s
+	WORD $0x4eae9672 // mla v18.4s, v19.4s, v14.4s
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x4f919091 // fmul v17.4s, v4.4s, v17.s[0]
+	VFMLA V17.S4, V18.S4, V2.S4
+	FLDPQ 0(R21), (F15, F16)
+	FMOVD 0(R22), F17
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e2fc0b6 // smull v22.8h, v5.8b, v15.8b
+	WORD $0x4e2f80b6 // smlal2 v22.8h, v5.16b, v15.16b
+	WORD $0x4e602ad2 // saddlp v18.4s, v22.8h
+	WORD $0x0e2fc0d6 // smull v22.8h, v6.8b, v15.8b
+	WORD $0x4e2f80d6 // smlal2 v22.8h, v6.16b, v15.16b
+	WORD $0x4e602ad3 // saddlp v19.4s, v22.8h
+	WORD $0x0e2fc0f6 // smull v22.8h, v7.8b, v15.8b
+	WORD $0x4e2f80f6 // smlal2 v22.8h, v7.16b, v15.16b
+	WORD $0x4e602ad4 // saddlp v20.4s, v22.8h
+	WORD $0x0e2fc116 // smull v22.8h, v8.8b, v15.8b
+	WORD $0x4e2f8116 // smlal2 v22.8h, v8.16b, v15.16b
+	WORD $0x4e602ad5 // saddlp v21.4s, v22.8h
+	VADDP V19.S4, V18.S4, V18.S4
+	VADDP V21.S4, V20.S4, V20.S4
+	VADDP V20.S4, V18.S4, V18.S4
+	WORD $0x0e30c137 // smull v23.8h, v9.8b, v16.8b
+	WORD $0x4e308137 // smlal2 v23.8h, v9.16b, v16.16b
+	WORD $0x4e602af3 // saddlp v19.4s, v23.8h
+	WORD $0x0e30c157 // smull v23.8h, v10.8b, v16.8b
+	WORD $0x4e308157 // smlal2 v23.8h, v10.16b, v16.16b
+	WORD $0x4e602af4 // saddlp v20.4s, v23.8h
+	WORD $0x0e30c177 // smull v23.8h, v11.8b, v16.8b
+	WORD $0x4e308177 // smlal2 v23.8h, v11.16b, v16.16b
+	WORD $0x4e602af5 // saddlp v21.4s, v23.8h
+	WORD $0x0e30c197 // smull v23.8h, v12.8b, v16.8b
+	WORD $0x4e308197 // smlal2 v23.8h, v12.16b, v16.16b
+	WORD $0x4e602af6 // saddlp v22.4s, v23.8h
+	VADDP V20.S4, V19.S4, V19.S4
+	VADDP V22.S4, V21.S4, V21.S4
+	VADDP V21.S4, V19.S4, V19.S4
+	WORD $0x4ead9e52 // mul v18.4s, v18.4s, v13.4s
+	WORD $0x4eae9672 // mla v18.4s, v19.4s, v14.4s
+	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
+	WORD $0x4f919091 // fmul v17.4s, v4.4s, v17.s[0]
+	VFMLA V17.S4, V18.S4, V3.S4
+	ADD $32, R12
+	ADD $12, R13
+	ADD $64, R8
+	ADD $64, R9
+	ADD $64, R10
+	ADD $64, R11
+	SUB $32, R19
+	SUBS $1, R20, R20
+	BGT half4
+	ADD $82, R8
+	ADD $82, R9
+	ADD $82, R10
+	ADD $82, R11
+	SUBS $8, R14, R14
+	BGT blocks4
+	MOVD R6, R15
+	FMOVQ F0, 0(R15)
+	ADD R0<<2, R15
+	FMOVQ F1, 0(R15)
+	ADD R0<<2, R15
+	FMOVQ F2, 0(R15)
+	ADD R0<<2, R15
+	FMOVQ F3, 0(R15)
+	ADD R0<<2, R15
+	ADD $16, R6
+	ADD R1<<2, R5
+	SUBS $4, R7, R7
+	BGT rows4
+	MOVD dst+0(FP), R8
+	ADD R0<<4, R8
+	MOVD R8, dst+0(FP)
+	MOVD codes+32(FP), R8
+	ADD R2<<2, R8
+	MOVD R8, codes+32(FP)
+	MOVD meta+40(FP), R8
+	ADD R3<<2, R8
+	MOVD R8, meta+40(FP)
+	SUB $4, R4
+	B tokens4
+tokens4End:
+tokens2:
+	CMP $2, R4
+	BLT tokens2End
+	MOVD w+16(FP), R5
+	MOVD dst+0(FP), R6
+	MOVD rows+64(FP), R7
+rows2:
+	ADD $0, R5, R8
+	ADD R1, R8, R9
+	ADD R1, R9, R10
+	ADD R1, R10, R11
+	MOVD codes+32(FP), R12
+	MOVD meta+40(FP), R13
+	VMOVI $0, V0.B16
+	VMOVI $0, V1.B16
+	MOVD blocks+56(FP), R14
+blocks2:
+	VMOVI $0, V2.B16
+	MOVD $0x0d0905010c080400, R15
+	VMOV R15, V7.D[0]
+	MOVD $0x0f0b07030e0a0602, R15
+	VMOV R15, V7.D[1]
+	FMOVQ 192(R8), F3
+	ADD $208, R8, R15
+	VLD1 (R15), V2.H[0]
+	FMOVQ 192(R9), F4
+	ADD $208, R9, R15
+	VLD1 (R15), V2.H[1]
+	FMOVQ 192(R10), F5
+	ADD $208, R10, R15
+	VLD1 (R15), V2.H[2]
+	FMOVQ 192(R11), F6
+	ADD $208, R11, R15
+	VLD1 (R15), V2.H[3]
+	VZIP1 V4.S4, V3.S4, V8.S4
+	VZIP2 V4.S4, V3.S4, V9.S4
+	VZIP1 V6.S4, V5.S4, V10.S4
+	VZIP2 V6.S4, V5.S4, V11.S4
+	VZIP1 V10.D2, V8.D2, V3.D2
+	VZIP2 V10.D2, V8.D2, V4.D2
+	VZIP1 V11.D2, V9.D2, V5.D2
+	VZIP2 V11.D2, V9.D2, V6.D2
+	MOVD $scratch-256(SP), R19
+	VTBL V7.B16, [V3.B16], V3.B16
+	WORD $0x0f08a468 // sxtl v8.8h, v3.8b
+	WORD $0x4f08a469 // sxtl2 v9.8h, v3.16b
+	WORD $0x0f10a50a // sxtl v10.4s, v8.4h
+	FMOVQ.P F10, 16(R19)
+	WORD $0x4f10a50a // sxtl2 v10.4s, v8.8h
+	FMOVQ.P F10, 16(R19)
+	WORD $0x0f10a52a // sxtl v10.4s, v9.4h
+	FMOVQ.P F10, 16(R19)
+	WORD $0x4f10a52a // sxtl2 v10.4s, v9.8h
+	FMOVQ.P F10, 16(R19)
+	VTBL V7.B16, [V4.B16], V4.B16
+	WORD $0x0f08a488 // sxtl v8.8h, v4.8b
+	WORD $0x4f08a489 // sxtl2 v9.8h, v4.16b
+	WORD $0x0f10a50a // sxtl v10.4s, v8.4h
+	FMOVQ.P F10, 16(R19)
+	WORD $0x4f10a50a // sxtl2 v10.4s, v8.8h
+	FMOVQ.P F10, 16(R19)
+	WORD $0x0f10a52a // sxtl v10.4s, v9.4h
+	FMOVQ.P F10, 16(R19)
+	WORD $0x4f10a52a // sxtl2 v10.4s, v9.8h
+	FMOVQ.P F10, 16(R19)
+	VTBL V7.B16, [V5.B16], V5.B16
+	WORD $0x0f08a4a8 // sxtl v8.8h, v5.8b
+	WORD $0x4f08a4a9 // sxtl2 v9.8h, v5.16b
+	WORD $0x0f10a50a // sxtl v10.4s, v8.4h
+	FMOVQ.P F10, 16(R19)
+	WORD $0x4f10a50a // sxtl2 v10.4s, v8.8h
+	FMOVQ.P F10, 16(R19)
+	WORD $0x0f10a52a // sxtl v10.4s, v9.4h
+	FMOVQ.P F10, 16(R19)
+	WORD $0x4f10a52a // sxtl2 v10.4s, v9.8h
+	FMOVQ.P F10, 16(R19)
+	VTBL V7.B16, [V6.B16], V6.B16
+	WORD $0x0f08a4c8 // sxtl v8.8h, v6.8b
+	WORD $0x4f08a4c9 // sxtl2 v9.8h, v6.16b
+	WORD $0x0f10a50a // sxtl v10.4s, v8.4h
+	FMOVQ.P F10, 16(R19)
+	WORD $0x4f10a50a // sxtl2 v10.4s, v8.8h
+	FMOVQ.P F10, 16(R19)
+	WORD $0x0f10a52a // sxtl v10.4s, v9.4h
+	FMOVQ.P F10, 16(R19)
+	WORD $0x4f10a52a // sxtl2 v10.4s, v9.8h
+	FMOVQ.P F10, 16(R19)
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	MOVD $scratch-256(SP), R15
+	MOVD $128, R19
+	MOVD $2, R20
+half2:
+	VMOVI $15, V13.B16
+	VMOVI $0x30, V14.B16
+	VMOVI $32, V15.B16
+	ADD R19, R8, R21
+	FLDPQ 0(R21), (F11, F12)
+	FLDPQ 0(R8), (F3, F7)
+	VAND V13.B16, V3.B16, V3.B16
+	VSHL $4, V11.B16, V11.B16
+	VAND V14.B16, V11.B16, V11.B16
+	VORR V11.B16, V3.B16, V3.B16
+	VSUB V15.B16, V3.B16, V3.B16
+	VAND V13.B16, V7.B16, V7.B16
+	VSHL $4, V12.B16, V12.B16
+	VAND V14.B16, V12.B16, V12.B16
+	VORR V12.B16, V7.B16, V7.B16
+	VSUB V15.B16, V7.B16, V7.B16
+	ADD R19, R9, R21
+	FLDPQ 0(R21), (F11, F12)
+	FLDPQ 0(R9), (F4, F8)
+	VAND V13.B16, V4.B16, V4.B16
+	VSHL $4, V11.B16, V11.B16
+	VAND V14.B16, V11.B16, V11.B16
+	VORR V11.B16, V4.B16, V4.B16
+	VSUB V15.B16, V4.B16, V4.B16
+	VAND V13.B16, V8.B16, V8.B16
+	VSHL $4, V12.B16, V12.B16
+	VAND V14.B16, V12.B16, V12.B16
+	VORR V12.B16, V8.B16, V8.B16
+	VSUB V15.B16, V8.B16, V8.B16
+	ADD R19, R10, R21
+	FLDPQ 0(R21), (F11, F12)
+	FLDPQ 0(R10), (F5, F9)
+	VAND V13.B16, V5.B16, V5.B16
+	VSHL $4, V11.B16, V11.B16
+	VAND V14.B16, V11.B16, V11.B16
+	VORR V11.B16, V5.B16, V5.B16
+	VSUB V15.B16, V5.B16, V5.B16
+	VAND V13.B16, V9.B16, V9.B16
+	VSHL $4, V12.B16, V12.B16
+	VAND V14.B16, V12.B16, V12.B16
+	VORR V12.B16, V9.B16, V9.B16
+	VSUB V15.B16, V9.B16, V9.B16
+	ADD R19, R11, R21
+	FLDPQ 0(R21), (F11, F12)
+	FLDPQ 0(R11), (F6, F10)
+	VAND V13.B16, V6.B16, V6.B16
+	VSHL $4, V11.B16, V11.B16
+	VAND V14.B16, V11.B16, V11.B16
+	VORR V11.B16, V6.B16, V6.B16
+	VSUB V15.B16, V6.B16, V6.B16
+	VAND V13.B16, V10.B16, V10.B16
+	VSHL $4, V12.B16, V12.B16
+	VAND V14.B16, V12.B16, V12.B16
+	VORR V12.B16, V10.B16, V10.B16
+	VSUB V15.B16, V10.B16, V10.B16
+	FLDPQ.P 32(R15), (F11, F12)
+	MOVD R12, R21
+	MOVD R13, R22
+	FLDPQ 0(R21), (F13, F14)
+	FMOVD 0(R22), F15
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e2dc074 // smull v20.8h, v3.8b, v13.8b
+	WORD $0x4e2d8074 // smlal2 v20.8h, v3.16b, v13.16b
+	WORD $0x4e602a90 // saddlp v16.4s, v20.8h
+	WORD $0x0e2dc094 // smull v20.8h, v4.8b, v13.8b
+	WORD $0x4e2d8094 // smlal2 v20.8h, v4.16b, v13.16b
+	WORD $0x4e602a91 // saddlp v17.4s, v20.8h
+	WORD $0x0e2dc0b4 // smull v20.8h, v5.8b, v13.8b
+	WORD $0x4e2d80b4 // smlal2 v20.8h, v5.16b, v13.16b
+	WORD $0x4e602a92 // saddlp v18.4s, v20.8h
+	WORD $0x0e2dc0d4 // smull v20.8h, v6.8b, v13.8b
+	WORD $0x4e2d80d4 // smlal2 v20.8h, v6.16b, v13.16b
+	WORD $0x4e602a93 // saddlp v19.4s, v20.8h
+	VADDP V17.S4, V16.S4, V16.S4
+	VADDP V19.S4, V18.S4, V18.S4
+	VADDP V18.S4, V16.S4, V16.S4
+	WORD $0x0e2ec0f5 // smull v21.8h, v7.8b, v14.8b
+	WORD $0x4e2e80f5 // smlal2 v21.8h, v7.16b, v14.16b
+	WORD $0x4e602ab1 // saddlp v17.4s, v21.8h
+	WORD $0x0e2ec115 // smull v21.8h, v8.8b, v14.8b
+	WORD $0x4e2e8115 // smlal2 v21.8h, v8.16b, v14.16b
+	WORD $0x4e602ab2 // saddlp v18.4s, v21.8h
+	WORD $0x0e2ec135 // smull v21.8h, v9.8b, v14.8b
+	WORD $0x4e2e8135 // smlal2 v21.8h, v9.16b, v14.16b
+	WORD $0x4e602ab3 // saddlp v19.4s, v21.8h
+	WORD $0x0e2ec155 // smull v21.8h, v10.8b, v14.8b
+	WORD $0x4e2e8155 // smlal2 v21.8h, v10.16b, v14.16b
+	WORD $0x4e602ab4 // saddlp v20.4s, v21.8h
+	VADDP V18.S4, V17.S4, V17.S4
+	VADDP V20.S4, V19.S4, V19.S4
+	VADDP V19.S4, V17.S4, V17.S4
+	WORD $0x4eab9e10 // mul v16.4s, v16.4s, v11.4s
+	WORD $0x4eac9630 // mla v16.4s, v17.4s, v12.4s
+	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
+	WORD $0x4f8f904f // fmul v15.4s, v2.4s, v15.s[0]
+	VFMLA V15.S4, V16.S4, V0.S4
+	FLDPQ 0(R21), (F13, F14)
+	FMOVD 0(R22), F15
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e2dc074 // smull v20.8h, v3.8b, v13.8b
+	WORD $0x4e2d8074 // smlal2 v20.8h, v3.16b, v13.16b
+	WORD $0x4e602a90 // saddlp v16.4s, v20.8h
+	WORD $0x0e2dc094 // smull v20.8h, v4.8b, v13.8b
+	WORD $0x4e2d8094 // smlal2 v20.8h, v4.16b, v13.16b
+	WORD $0x4e602a91 // saddlp v17.4s, v20.8h
+	WORD $0x0e2dc0b4 // smull v20.8h, v5.8b, v13.8b
+	WORD $0x4e2d80b4 // smlal2 v20.8h, v5.16b, v13.16b
+	WORD $0x4e602a92 // saddlp v18.4s, v20.8h
+	WORD $0x0e2dc0d4 // smull v20.8h, v6.8b, v13.8b
+	WORD $0x4e2d80d4 // smlal2 v20.8h, v6.16b, v13.16b
+	WORD $0x4e602a93 // saddlp v19.4s, v20.8h
+	VADDP V17.S4, V16.S4, V16.S4
+	VADDP V19.S4, V18.S4, V18.S4
+	VADDP V18.S4, V16.S4, V16.S4
+	WORD $0x0e2ec0f5 // smull v21.8h, v7.8b, v14.8b
+	WORD $0x4e2e80f5 // smlal2 v21.8h, v7.16b, v14.16b
+	WORD $0x4e602ab1 // saddlp v17.4s, v21.8h
+	WORD $0x0e2ec115 // smull v21.8h, v8.8b, v14.8b
+	WORD $0x4e2e8115 // smlal2 v21.8h, v8.16b, v14.16b
+	WORD $0x4e602ab2 // saddlp v18.4s, v21.8h
+	WORD $0x0e2ec135 // smull v21.8h, v9.8b, v14.8b
+	WORD $0x4e2e8135 // smlal2 v21.8h, v9.16b, v14.16b
+	WORD $0x4e602ab3 // saddlp v19.4s, v21.8h
+	WORD $0x0e2ec155 // smull v21.8h, v10.8b, v14.8b
+	WORD $0x4e2e8155 // smlal2 v21.8h, v10.16b, v14.16b
+	WORD $0x4e602ab4 // saddlp v20.4s, v21.8h
+	VADDP V18.S4, V17.S4, V17.S4
+	VADDP V20.S4, V19.S4, V19.S4
+	VADDP V19.S4, V17.S4, V17.S4
+	WORD $0x4eab9e10 // mul v16.4s, v16.4s, v11.4s
+	WORD $0x4eac9630 // mla v16.4s, v17.4s, v12.4s
+	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
+	WORD $0x4f8f904f // fmul v15.4s, v2.4s, v15.s[0]
+	VFMLA V15.S4, V16.S4, V1.S4
+	ADD $32, R12
+	ADD $12, R13
+	VMOVI $15, V13.B16
+	VMOVI $0x30, V14.B16
+	VMOVI $32, V15.B16
+	ADD R19, R8, R21
+	FLDPQ 0(R21), (F11, F12)
+	FLDPQ 32(R8), (F3, F7)
+	VAND V13.B16, V3.B16, V3.B16
+	VSHL $2, V11.B16, V11.B16
+	VAND V14.B16, V11.B16, V11.B16
+	VORR V11.B16, V3.B16, V3.B16
+	VSUB V15.B16, V3.B16, V3.B16
+	VAND V13.B16, V7.B16, V7.B16
+	VSHL $2, V12.B16, V12.B16
+	VAND V14.B16, V12.B16, V12.B16
+	VORR V12.B16, V7.B16, V7.B16
+	VSUB V15.B16, V7.B16, V7.B16
+	ADD R19, R9, R21
+	FLDPQ 0(R21), (F11, F12)
+	FLDPQ 32(R9), (F4, F8)
+	VAND V13.B16, V4.B16, V4.B16
+	VSHL $2, V11.B16, V11.B16
+	VAND V14.B16, V11.B16, V11.B16
+	VORR V11.B16, V4.B16, V4.B16
+	VSUB V15.B16, V4.B16, V4.B16
+	VAND V13.B16, V8.B16, V8.B16
+	VSHL $2, V12.B16, V12.B16
+	VAND V14.B16, V12.B16, V12.B16
+	VORR V12.B16, V8.B16, V8.B16
+	VSUB V15.B16, V8.B16, V8.B16
+	ADD R19, R10, R21
+	FLDPQ 0(R21), (F11, F12)
+	FLDPQ 32(R10), (F5, F9)
+	VAND V13.B16, V5.B16, V5.B16
+	VSHL $2, V11.B16, V11.B16
+	VAND V14.B16, V11.B16, V11.B16
+	VORR V11.B16, V5.B16, V5.B16
+	VSUB V15.B16, V5.B16, V5.B16
+	VAND V13.B16, V9.B16, V9.B16
+	VSHL $2, V12.B16, V12.B16
+	VAND V14.B16, V12.B16, V12.B16
+	VORR V12.B16, V9.B16, V9.B16
+	VSUB V15.B16, V9.B16, V9.B16
+	ADD R19, R11, R21
+	FLDPQ 0(R21), (F11, F12)
+	FLDPQ 32(R11), (F6, F10)
+	VAND V13.B16, V6.B16, V6.B16
+	VSHL $2, V11.B16, V11.B16
+	VAND V14.B16, V11.B16, V11.B16
+	VORR V11.B16, V6.B16, V6.B16
+	VSUB V15.B16, V6.B16, V6.B16
+	VAND V13.B16, V10.B16, V10.B16
+	VSHL $2, V12.B16, V12.B16
+	VAND V14.B16, V12.B16, V12.B16
+	VORR V12.B16, V10.B16, V10.B16
+	VSUB V15.B16, V10.B16, V10.B16
+	FLDPQ.P 32(R15), (F11, F12)
+	MOVD R12, R21
+	MOVD R13, R22
+	FLDPQ 0(R21), (F13, F14)
+	FMOVD 0(R22), F15
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e2dc074 // smull v20.8h, v3.8b, v13.8b
+	WORD $0x4e2d8074 // smlal2 v20.8h, v3.16b, v13.16b
+	WORD $0x4e602a90 // saddlp v16.4s, v20.8h
+	WORD $0x0e2dc094 // smull v20.8h, v4.8b, v13.8b
+	WORD $0x4e2d8094 // smlal2 v20.8h, v4.16b, v13.16b
+	WORD $0x4e602a91 // saddlp v17.4s, v20.8h
+	WORD $0x0e2dc0b4 // smull v20.8h, v5.8b, v13.8b
+	WORD $0x4e2d80b4 // smlal2 v20.8h, v5.16b, v13.16b
+	WORD $0x4e602a92 // saddlp v18.4s, v20.8h
+	WORD $0x0e2dc0d4 // smull v20.8h, v6.8b, v13.8b
+	WORD $0x4e2d80d4 // smlal2 v20.8h, v6.16b, v13.16b
+	WORD $0x4e602a93 // saddlp v19.4s, v20.8h
+	VADDP V17.S4, V16.S4, V16.S4
+	VADDP V19.S4, V18.S4, V18.S4
+	VADDP V18.S4, V16.S4, V16.S4
+	WORD $0x0e2ec0f5 // smull v21.8h, v7.8b, v14.8b
+	WORD $0x4e2e80f5 // smlal2 v21.8h, v7.16b, v14.16b
+	WORD $0x4e602ab1 // saddlp v17.4s, v21.8h
+	WORD $0x0e2ec115 // smull v21.8h, v8.8b, v14.8b
+	WORD $0x4e2e8115 // smlal2 v21.8h, v8.16b, v14.16b
+	WORD $0x4e602ab2 // saddlp v18.4s, v21.8h
+	WORD $0x0e2ec135 // smull v21.8h, v9.8b, v14.8b
+	WORD $0x4e2e8135 // smlal2 v21.8h, v9.16b, v14.16b
+	WORD $0x4e602ab3 // saddlp v19.4s, v21.8h
+	WORD $0x0e2ec155 // smull v21.8h, v10.8b, v14.8b
+	WORD $0x4e2e8155 // smlal2 v21.8h, v10.16b, v14.16b
+	WORD $0x4e602ab4 // saddlp v20.4s, v21.8h
+	VADDP V18.S4, V17.S4, V17.S4
+	VADDP V20.S4, V19.S4, V19.S4
+	VADDP V19.S4, V17.S4, V17.S4
+	WORD $0x4eab9e10 // mul v16.4s, v16.4s, v11.4s
+	WORD $0x4eac9630 // mla v16.4s, v17.4s, v12.4s
+	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
+	WORD $0x4f8f904f // fmul v15.4s, v2.4s, v15.s[0]
+	VFMLA V15.S4, V16.S4, V0.S4
+	FLDPQ 0(R21), (F13, F14)
+	FMOVD 0(R22), F15
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e2dc074 // smull v20.8h, v3.8b, v13.8b
+	WORD $0x4e2d8074 // smlal2 v20.8h, v3.16b, v13.16b
+	WORD $0x4e602a90 // saddlp v16.4s, v20.8h
+	WORD $0x0e2dc094 // smull v20.8h, v4.8b, v13.8b
+	WORD $0x4e2d8094 // smlal2 v20.8h, v4.16b, v13.16b
+	WORD $0x4e602a91 // saddlp v17.4s, v20.8h
+	WORD $0x0e2dc0b4 // smull v20.8h, v5.8b, v13.8b
+	WORD $0x4e2d80b4 // smlal2 v20.8h, v5.16b, v13.16b
+	WORD $0x4e602a92 // saddlp v18.4s, v20.8h
+	WORD $0x0e2dc0d4 // smull v20.8h, v6.8b, v13.8b
+	WORD $0x4e2d80d4 // smlal2 v20.8h, v6.16b, v13.16b
+	WORD $0x4e602a93 // saddlp v19.4s, v20.8h
+	VADDP V17.S4, V16.S4, V16.S4
+	VADDP V19.S4, V18.S4, V18.S4
+	VADDP V18.S4, V16.S4, V16.S4
+	WORD $0x0e2ec0f5 // smull v21.8h, v7.8b, v14.8b
+	WORD $0x4e2e80f5 // smlal2 v21.8h, v7.16b, v14.16b
+	WORD $0x4e602ab1 // saddlp v17.4s, v21.8h
+	WORD $0x0e2ec115 // smull v21.8h, v8.8b, v14.8b
+	WORD $0x4e2e8115 // smlal2 v21.8h, v8.16b, v14.16b
+	WORD $0x4e602ab2 // saddlp v18.4s, v21.8h
+	WORD $0x0e2ec135 // smull v21.8h, v9.8b, v14.8b
+	WORD $0x4e2e8135 // smlal2 v21.8h, v9.16b, v14.16b
+	WORD $0x4e602ab3 // saddlp v19.4s, v21.8h
+	WORD $0x0e2ec155 // smull v21.8h, v10.8b, v14.8b
+	WORD $0x4e2e8155 // smlal2 v21.8h, v10.16b, v14.16b
+	WORD $0x4e602ab4 // saddlp v20.4s, v21.8h
+	VADDP V18.S4, V17.S4, V17.S4
+	VADDP V20.S4, V19.S4, V19.S4
+	VADDP V19.S4, V17.S4, V17.S4
+	WORD $0x4eab9e10 // mul v16.4s, v16.4s, v11.4s
+	WORD $0x4eac9630 // mla v16.4s, v17.4s, v12.4s
+	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
+	WORD $0x4f8f904f // fmul v15.4s, v2.4s, v15.s[0]
+	VFMLA V15.S4, V16.S4, V1.S4
+	ADD $32, R12
+	ADD $12, R13
+	VMOVI $15, V13.B16
+	VMOVI $0x30, V14.B16
+	VMOVI $32, V15.B16
+	ADD R19, R8, R21
+	FLDPQ 0(R21), (F11, F12)
+	FLDPQ 0(R8), (F3, F7)
+	VUSHR $4, V3.B16, V3.B16
+	VAND V14.B16, V11.B16, V11.B16
+	VORR V11.B16, V3.B16, V3.B16
+	VSUB V15.B16, V3.B16, V3.B16
+	VUSHR $4, V7.B16, V7.B16
+	VAND V14.B16, V12.B16, V12.B16
+	VORR V12.B16, V7.B16, V7.B16
+	VSUB V15.B16, V7.B16, V7.B16
+	ADD R19, R9, R21
+	FLDPQ 0(R21), (F11, F12)
+	FLDPQ 0(R9), (F4, F8)
+	VUSHR $4, V4.B16, V4.B16
+	VAND V14.B16, V11.B16, V11.B16
+	VORR V11.B16, V4.B16, V4.B16
+	VSUB V15.B16, V4.B16, V4.B16
+	VUSHR $4, V8.B16, V8.B16
+	VAND V14.B16, V12.B16, V12.B16
+	VORR V12.B16, V8.B16, V8.B16
+	VSUB V15.B16, V8.B16, V8.B16
+	ADD R19, R10, R21
+	FLDPQ 0(R21), (F11, F12)
+	FLDPQ 0(R10), (F5, F9)
+	VUSHR $4, V5.B16, V5.B16
+	VAND V14.B16, V11.B16, V11.B16
+	VORR V11.B16, V5.B16, V5.B16
+	VSUB V15.B16, V5.B16, V5.B16
+	VUSHR $4, V9.B16, V9.B16
+	VAND V14.B16, V12.B16, V12.B16
+	VORR V12.B16, V9.B16, V9.B16
+	VSUB V15.B16, V9.B16, V9.B16
+	ADD R19, R11, R21
+	FLDPQ 0(R21), (F11, F12)
+	FLDPQ 0(R11), (F6, F10)
+	VUSHR $4, V6.B16, V6.B16
+	VAND V14.B16, V11.B16, V11.B16
+	VORR V11.B16, V6.B16, V6.B16
+	VSUB V15.B16, V6.B16, V6.B16
+	VUSHR $4, V10.B16, V10.B16
+	VAND V14.B16, V12.B16, V12.B16
+	VORR V12.B16, V10.B16, V10.B16
+	VSUB V15.B16, V10.B16, V10.B16
+	FLDPQ.P 32(R15), (F11, F12)
+	MOVD R12, R21
+	MOVD R13, R22
+	FLDPQ 0(R21), (F13, F14)
+	FMOVD 0(R22), F15
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e2dc074 // smull v20.8h, v3.8b, v13.8b
+	WORD $0x4e2d8074 // smlal2 v20.8h, v3.16b, v13.16b
+	WORD $0x4e602a90 // saddlp v16.4s, v20.8h
+	WORD $0x0e2dc094 // smull v20.8h, v4.8b, v13.8b
+	WORD $0x4e2d8094 // smlal2 v20.8h, v4.16b, v13.16b
+	WORD $0x4e602a91 // saddlp v17.4s, v20.8h
+	WORD $0x0e2dc0b4 // smull v20.8h, v5.8b, v13.8b
+	WORD $0x4e2d80b4 // smlal2 v20.8h, v5.16b, v13.16b
+	WORD $0x4e602a92 // saddlp v18.4s, v20.8h
+	WORD $0x0e2dc0d4 // smull v20.8h, v6.8b, v13.8b
+	WORD $0x4e2d80d4 // smlal2 v20.8h, v6.16b, v13.16b
+	WORD $0x4e602a93 // saddlp v19.4s, v20.8h
+	VADDP V17.S4, V16.S4, V16.S4
+	VADDP V19.S4, V18.S4, V18.S4
+	VADDP V18.S4, V16.S4, V16.S4
+	WORD $0x0e2ec0f5 // smull v21.8h, v7.8b, v14.8b
+	WORD $0x4e2e80f5 // smlal2 v21.8h, v7.16b, v14.16b
+	WORD $0x4e602ab1 // saddlp v17.4s, v21.8h
+	WORD $0x0e2ec115 // smull v21.8h, v8.8b, v14.8b
+	WORD $0x4e2e8115 // smlal2 v21.8h, v8.16b, v14.16b
+	WORD $0x4e602ab2 // saddlp v18.4s, v21.8h
+	WORD $0x0e2ec135 // smull v21.8h, v9.8b, v14.8b
+	WORD $0x4e2e8135 // smlal2 v21.8h, v9.16b, v14.16b
+	WORD $0x4e602ab3 // saddlp v19.4s, v21.8h
+	WORD $0x0e2ec155 // smull v21.8h, v10.8b, v14.8b
+	WORD $0x4e2e8155 // smlal2 v21.8h, v10.16b, v14.16b
+	WORD $0x4e602ab4 // saddlp v20.4s, v21.8h
+	VADDP V18.S4, V17.S4, V17.S4
+	VADDP V20.S4, V19.S4, V19.S4
+	VADDP V19.S4, V17.S4, V17.S4
+	WORD $0x4eab9e10 // mul v16.4s, v16.4s, v11.4s
+	WORD $0x4eac9630 // mla v16.4s, v17.4s, v12.4s
+	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
+	WORD $0x4f8f904f // fmul v15.4s, v2.4s, v15.s[0]
+	VFMLA V15.S4, V16.S4, V0.S4
+	FLDPQ 0(R21), (F13, F14)
+	FMOVD 0(R22), F15
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e2dc074 // smull v20.8h, v3.8b, v13.8b
+	WORD $0x4e2d8074 // smlal2 v20.8h, v3.16b, v13.16b
+	WORD $0x4e602a90 // saddlp v16.4s, v20.8h
+	WORD $0x0e2dc094 // smull v20.8h, v4.8b, v13.8b
+	WORD $0x4e2d8094 // smlal2 v20.8h, v4.16b, v13.16b
+	WORD $0x4e602a91 // saddlp v17.4s, v20.8h
+	WORD $0x0e2dc0b4 // smull v20.8h, v5.8b, v13.8b
+	WORD $0x4e2d80b4 // smlal2 v20.8h, v5.16b, v13.16b
+	WORD $0x4e602a92 // saddlp v18.4s, v20.8h
+	WORD $0x0e2dc0d4 // smull v20.8h, v6.8b, v13.8b
+	WORD $0x4e2d80d4 // smlal2 v20.8h, v6.16b, v13.16b
+	WORD $0x4e602a93 // saddlp v19.4s, v20.8h
+	VADDP V17.S4, V16.S4, V16.S4
+	VADDP V19.S4, V18.S4, V18.S4
+	VADDP V18.S4, V16.S4, V16.S4
+	WORD $0x0e2ec0f5 // smull v21.8h, v7.8b, v14.8b
+	WORD $0x4e2e80f5 // smlal2 v21.8h, v7.16b, v14.16b
+	WORD $0x4e602ab1 // saddlp v17.4s, v21.8h
+	WORD $0x0e2ec115 // smull v21.8h, v8.8b, v14.8b
+	WORD $0x4e2e8115 // smlal2 v21.8h, v8.16b, v14.16b
+	WORD $0x4e602ab2 // saddlp v18.4s, v21.8h
+	WORD $0x0e2ec135 // smull v21.8h, v9.8b, v14.8b
+	WORD $0x4e2e8135 // smlal2 v21.8h, v9.16b, v14.16b
+	WORD $0x4e602ab3 // saddlp v19.4s, v21.8h
+	WORD $0x0e2ec155 // smull v21.8h, v10.8b, v14.8b
+	WORD $0x4e2e8155 // smlal2 v21.8h, v10.16b, v14.16b
+	WORD $0x4e602ab4 // saddlp v20.4s, v21.8h
+	VADDP V18.S4, V17.S4, V17.S4
+	VADDP V20.S4, V19.S4, V19.S4
+	VADDP V19.S4, V17.S4, V17.S4
+	WORD $0x4eab9e10 // mul v16.4s, v16.4s, v11.4s
+	WORD $0x4eac9630 // mla v16.4s, v17.4s, v12.4s
+	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
+	WORD $0x4f8f904f // fmul v15.4s, v2.4s, v15.s[0]
+	VFMLA V15.S4, V16.S4, V1.S4
+	ADD $32, R12
+	ADD $12, R13
+	VMOVI $15, V13.B16
+	VMOVI $0x30, V14.B16
+	VMOVI $32, V15.B16
+	ADD R19, R8, R21
+	FLDPQ 0(R21), (F11, F12)
+	FLDPQ 32(R8), (F3, F7)
+	VUSHR $4, V3.B16, V3.B16
+	VUSHR $2, V11.B16, V11.B16
+	VAND V14.B16, V11.B16, V11.B16
+	VORR V11.B16, V3.B16, V3.B16
+	VSUB V15.B16, V3.B16, V3.B16
+	VUSHR $4, V7.B16, V7.B16
+	VUSHR $2, V12.B16, V12.B16
+	VAND V14.B16, V12.B16, V12.B16
+	VORR V12.B16, V7.B16, V7.B16
+	VSUB V15.B16, V7.B16, V7.B16
+	ADD R19, R9, R21
+	FLDPQ 0(R21), (F11, F12)
+	FLDPQ 32(R9), (F4, F8)
+	VUSHR $4, V4.B16, V4.B16
+	VUSHR $2, V11.B16, V11.B16
+	VAND V14.B16, V11.B16, V11.B16
+	VORR V11.B16, V4.B16, V4.B16
+	VSUB V15.B16, V4.B16, V4.B16
+	VUSHR $4, V8.B16, V8.B16
+	VUSHR $2, V12.B16, V12.B16
+	VAND V14.B16, V12.B16, V12.B16
+	VORR V12.B16, V8.B16, V8.B16
+	VSUB V15.B16, V8.B16, V8.B16
+	ADD R19, R10, R21
+	FLDPQ 0(R21), (F11, F12)
+	FLDPQ 32(R10), (F5, F9)
+	VUSHR $4, V5.B16, V5.B16
+	VUSHR $2, V11.B16, V11.B16
+	VAND V14.B16, V11.B16, V11.B16
+	VORR V11.B16, V5.B16, V5.B16
+	VSUB V15.B16, V5.B16, V5.B16
+	VUSHR $4, V9.B16, V9.B16
+	VUSHR $2, V12.B16, V12.B16
+	VAND V14.B16, V12.B16, V12.B16
+	VORR V12.B16, V9.B16, V9.B16
+	VSUB V15.B16, V9.B16, V9.B16
+	ADD R19, R11, R21
+	FLDPQ 0(R21), (F11, F12)
+	FLDPQ 32(R11), (F6, F10)
+	VUSHR $4, V6.B16, V6.B16
+	VUSHR $2, V11.B16, V11.B16
+	VAND V14.B16, V11.B16, V11.B16
+	VORR V11.B16, V6.B16, V6.B16
+	VSUB V15.B16, V6.B16, V6.B16
+	VUSHR $4, V10.B16, V10.B16
+	VUSHR $2, V12.B16, V12.B16
+	VAND V14.B16, V12.B16, V12.B16
+	VORR V12.B16, V10.B16, V10.B16
+	VSUB V15.B16, V10.B16, V10.B16
+	FLDPQ.P 32(R15), (F11, F12)
+	MOVD R12, R21
+	MOVD R13, R22
+	FLDPQ 0(R21), (F13, F14)
+	FMOVD 0(R22), F15
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e2dc074 // smull v20.8h, v3.8b, v13.8b
+	WORD $0x4e2d8074 // smlal2 v20.8h, v3.16b, v13.16b
+	WORD $0x4e602a90 // saddlp v16.4s, v20.8h
+	WORD $0x0e2dc094 // smull v20.8h, v4.8b, v13.8b
+	WORD $0x4e2d8094 // smlal2 v20.8h, v4.16b, v13.16b
+	WORD $0x4e602a91 // saddlp v17.4s, v20.8h
+	WORD $0x0e2dc0b4 // smull v20.8h, v5.8b, v13.8b
+	WORD $0x4e2d80b4 // smlal2 v20.8h, v5.16b, v13.16b
+	WORD $0x4e602a92 // saddlp v18.4s, v20.8h
+	WORD $0x0e2dc0d4 // smull v20.8h, v6.8b, v13.8b
+	WORD $0x4e2d80d4 // smlal2 v20.8h, v6.16b, v13.16b
+	WORD $0x4e602a93 // saddlp v19.4s, v20.8h
+	VADDP V17.S4, V16.S4, V16.S4
+	VADDP V19.S4, V18.S4, V18.S4
+	VADDP V18.S4, V16.S4, V16.S4
+	WORD $0x0e2ec0f5 // smull v21.8h, v7.8b, v14.8b
+	WORD $0x4e2e80f5 // smlal2 v21.8h, v7.16b, v14.16b
+	WORD $0x4e602ab1 // saddlp v17.4s, v21.8h
+	WORD $0x0e2ec115 // smull v21.8h, v8.8b, v14.8b
+	WORD $0x4e2e8115 // smlal2 v21.8h, v8.16b, v14.16b
+	WORD $0x4e602ab2 // saddlp v18.4s, v21.8h
+	WORD $0x0e2ec135 // smull v21.8h, v9.8b, v14.8b
+	WORD $0x4e2e8135 // smlal2 v21.8h, v9.16b, v14.16b
+	WORD $0x4e602ab3 // saddlp v19.4s, v21.8h
+	WORD $0x0e2ec155 // smull v21.8h, v10.8b, v14.8b
+	WORD $0x4e2e8155 // smlal2 v21.8h, v10.16b, v14.16b
+	WORD $0x4e602ab4 // saddlp v20.4s, v21.8h
+	VADDP V18.S4, V17.S4, V17.S4
+	VADDP V20.S4, V19.S4, V19.S4
+	VADDP V19.S4, V17.S4, V17.S4
+	WORD $0x4eab9e10 // mul v16.4s, v16.4s, v11.4s
+	WORD $0x4eac9630 // mla v16.4s, v17.4s, v12.4s
+	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
+	WORD $0x4f8f904f // fmul v15.4s, v2.4s, v15.s[0]
+	VFMLA V15.S4, V16.S4, V0.S4
+	FLDPQ 0(R21), (F13, F14)
+	FMOVD 0(R22), F15
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e2dc074 // smull v20.8h, v3.8b, v13.8b
+	WORD $0x4e2d8074 // smlal2 v20.8h, v3.16b, v13.16b
+	WORD $0x4e602a90 // saddlp v16.4s, v20.8h
+	WORD $0x0e2dc094 // smull v20.8h, v4.8b, v13.8b
+	WORD $0x4e2d8094 // smlal2 v20.8h, v4.16b, v13.16b
+	WORD $0x4e602a91 // saddlp v17.4s, v20.8h
+	WORD $0x0e2dc0b4 // smull v20.8h, v5.8b, v13.8b
+	WORD $0x4e2d80b4 // smlal2 v20.8h, v5.16b, v13.16b
+	WORD $0x4e602a92 // saddlp v18.4s, v20.8h
+	WORD $0x0e2dc0d4 // smull v20.8h, v6.8b, v13.8b
+	WORD $0x4e2d80d4 // smlal2 v20.8h, v6.16b, v13.16b
+	WORD $0x4e602a93 // saddlp v19.4s, v20.8h
+	VADDP V17.S4, V16.S4, V16.S4
+	VADDP V19.S4, V18.S4, V18.S4
+	VADDP V18.S4, V16.S4, V16.S4
+	WORD $0x0e2ec0f5 // smull v21.8h, v7.8b, v14.8b
+	WORD $0x4e2e80f5 // smlal2 v21.8h, v7.16b, v14.16b
+	WORD $0x4e602ab1 // saddlp v17.4s, v21.8h
+	WORD $0x0e2ec115 // smull v21.8h, v8.8b, v14.8b
+	WORD $0x4e2e8115 // smlal2 v21.8h, v8.16b, v14.16b
+	WORD $0x4e602ab2 // saddlp v18.4s, v21.8h
+	WORD $0x0e2ec135 // smull v21.8h, v9.8b, v14.8b
+	WORD $0x4e2e8135 // smlal2 v21.8h, v9.16b, v14.16b
+	WORD $0x4e602ab3 // saddlp v19.4s, v21.8h
+	WORD $0x0e2ec155 // smull v21.8h, v10.8b, v14.8b
+	WORD $0x4e2e8155 // smlal2 v21.8h, v10.16b, v14.16b
+	WORD $0x4e602ab4 // saddlp v20.4s, v21.8h
+	VADDP V18.S4, V17.S4, V17.S4
+	VADDP V20.S4, V19.S4, V19.S4
+	VADDP V19.S4, V17.S4, V17.S4
+	WORD $0x4eab9e10 // mul v16.4s, v16.4s, v11.4s
+	WORD $0x4eac9630 // mla v16.4s, v17.4s, v12.4s
+	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
+	WORD $0x4f8f904f // fmul v15.4s, v2.4s, v15.s[0]
+	VFMLA V15.S4, V16.S4, V1.S4
+	ADD $32, R12
+	ADD $12, R13
+	ADD $64, R8
+	ADD $64, R9
+	ADD $64, R10
+	ADD $64, R11
+	SUB $32, R19
+	SUBS $1, R20, R20
+	BGT half2
+	ADD $82, R8
+	ADD $82, R9
+	ADD $82, R10
+	ADD $82, R11
+	SUBS $8, R14, R14
+	BGT blocks2
+	MOVD R6, R15
+	FMOVQ F0, 0(R15)
+	ADD R0<<2, R15
+	FMOVQ F1, 0(R15)
+	ADD R0<<2, R15
+	ADD $16, R6
+	ADD R1<<2, R5
+	SUBS $4, R7, R7
+	BGT rows2
+	MOVD dst+0(FP), R8
+	ADD R0<<3, R8
+	MOVD R8, dst+0(FP)
+	MOVD codes+32(FP), R8
+	ADD R2<<1, R8
+	MOVD R8, codes+32(FP)
+	MOVD meta+40(FP), R8
+	ADD R3<<1, R8
+	MOVD R8, meta+40(FP)
+	SUB $2, R4
+	B tokens2
+tokens2End:
+tokens1:
+	CMP $1, R4
+	BLT tokens1End
+	MOVD w+16(FP), R5
+	MOVD dst+0(FP), R6
+	MOVD rows+64(FP), R7
+rows1:
+	ADD $0, R5, R8
+	ADD R1, R8, R9
+	ADD R1, R9, R10
+	ADD R1, R10, R11
+	MOVD codes+32(FP), R12
+	MOVD meta+40(FP), R13
+	VMOVI $0, V0.B16
+	MOVD blocks+56(FP), R14
+blocks1:
+	VMOVI $0, V1.B16
+	MOVD $0x0d0905010c080400, R15
+	VMOV R15, V6.D[0]
+	MOVD $0x0f0b07030e0a0602, R15
+	VMOV R15, V6.D[1]
+	FMOVQ 192(R8), F2
+	ADD $208, R8, R15
+	VLD1 (R15), V1.H[0]
+	FMOVQ 192(R9), F3
+	ADD $208, R9, R15
+	VLD1 (R15), V1.H[1]
+	FMOVQ 192(R10), F4
+	ADD $208, R10, R15
+	VLD1 (R15), V1.H[2]
+	FMOVQ 192(R11), F5
+	ADD $208, R11, R15
+	VLD1 (R15), V1.H[3]
+	VZIP1 V3.S4, V2.S4, V7.S4
+	VZIP2 V3.S4, V2.S4, V8.S4
+	VZIP1 V5.S4, V4.S4, V9.S4
+	VZIP2 V5.S4, V4.S4, V10.S4
+	VZIP1 V9.D2, V7.D2, V2.D2
+	VZIP2 V9.D2, V7.D2, V3.D2
+	VZIP1 V10.D2, V8.D2, V4.D2
+	VZIP2 V10.D2, V8.D2, V5.D2
+	MOVD $scratch-256(SP), R19
+	VTBL V6.B16, [V2.B16], V2.B16
+	WORD $0x0f08a447 // sxtl v7.8h, v2.8b
+	WORD $0x4f08a448 // sxtl2 v8.8h, v2.16b
+	WORD $0x0f10a4e9 // sxtl v9.4s, v7.4h
+	FMOVQ.P F9, 16(R19)
+	WORD $0x4f10a4e9 // sxtl2 v9.4s, v7.8h
+	FMOVQ.P F9, 16(R19)
+	WORD $0x0f10a509 // sxtl v9.4s, v8.4h
+	FMOVQ.P F9, 16(R19)
+	WORD $0x4f10a509 // sxtl2 v9.4s, v8.8h
+	FMOVQ.P F9, 16(R19)
+	VTBL V6.B16, [V3.B16], V3.B16
+	WORD $0x0f08a467 // sxtl v7.8h, v3.8b
+	WORD $0x4f08a468 // sxtl2 v8.8h, v3.16b
+	WORD $0x0f10a4e9 // sxtl v9.4s, v7.4h
+	FMOVQ.P F9, 16(R19)
+	WORD $0x4f10a4e9 // sxtl2 v9.4s, v7.8h
+	FMOVQ.P F9, 16(R19)
+	WORD $0x0f10a509 // sxtl v9.4s, v8.4h
+	FMOVQ.P F9, 16(R19)
+	WORD $0x4f10a509 // sxtl2 v9.4s, v8.8h
+	FMOVQ.P F9, 16(R19)
+	VTBL V6.B16, [V4.B16], V4.B16
+	WORD $0x0f08a487 // sxtl v7.8h, v4.8b
+	WORD $0x4f08a488 // sxtl2 v8.8h, v4.16b
+	WORD $0x0f10a4e9 // sxtl v9.4s, v7.4h
+	FMOVQ.P F9, 16(R19)
+	WORD $0x4f10a4e9 // sxtl2 v9.4s, v7.8h
+	FMOVQ.P F9, 16(R19)
+	WORD $0x0f10a509 // sxtl v9.4s, v8.4h
+	FMOVQ.P F9, 16(R19)
+	WORD $0x4f10a509 // sxtl2 v9.4s, v8.8h
+	FMOVQ.P F9, 16(R19)
+	VTBL V6.B16, [V5.B16], V5.B16
+	WORD $0x0f08a4a7 // sxtl v7.8h, v5.8b
+	WORD $0x4f08a4a8 // sxtl2 v8.8h, v5.16b
+	WORD $0x0f10a4e9 // sxtl v9.4s, v7.4h
+	FMOVQ.P F9, 16(R19)
+	WORD $0x4f10a4e9 // sxtl2 v9.4s, v7.8h
+	FMOVQ.P F9, 16(R19)
+	WORD $0x0f10a509 // sxtl v9.4s, v8.4h
+	FMOVQ.P F9, 16(R19)
+	WORD $0x4f10a509 // sxtl2 v9.4s, v8.8h
+	FMOVQ.P F9, 16(R19)
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	MOVD $scratch-256(SP), R15
+	MOVD $128, R19
+	MOVD $2, R20
+half1:
+	VMOVI $15, V12.B16
+	VMOVI $0x30, V13.B16
+	VMOVI $32, V14.B16
+	ADD R19, R8, R21
+	FLDPQ 0(R21), (F10, F11)
+	FLDPQ 0(R8), (F2, F6)
+	VAND V12.B16, V2.B16, V2.B16
+	VSHL $4, V10.B16, V10.B16
+	VAND V13.B16, V10.B16, V10.B16
+	VORR V10.B16, V2.B16, V2.B16
+	VSUB V14.B16, V2.B16, V2.B16
+	VAND V12.B16, V6.B16, V6.B16
+	VSHL $4, V11.B16, V11.B16
+	VAND V13.B16, V11.B16, V11.B16
+	VORR V11.B16, V6.B16, V6.B16
+	VSUB V14.B16, V6.B16, V6.B16
+	ADD R19, R9, R21
+	FLDPQ 0(R21), (F10, F11)
+	FLDPQ 0(R9), (F3, F7)
+	VAND V12.B16, V3.B16, V3.B16
+	VSHL $4, V10.B16, V10.B16
+	VAND V13.B16, V10.B16, V10.B16
+	VORR V10.B16, V3.B16, V3.B16
+	VSUB V14.B16, V3.B16, V3.B16
+	VAND V12.B16, V7.B16, V7.B16
+	VSHL $4, V11.B16, V11.B16
+	VAND V13.B16, V11.B16, V11.B16
+	VORR V11.B16, V7.B16, V7.B16
+	VSUB V14.B16, V7.B16, V7.B16
+	ADD R19, R10, R21
+	FLDPQ 0(R21), (F10, F11)
+	FLDPQ 0(R10), (F4, F8)
+	VAND V12.B16, V4.B16, V4.B16
+	VSHL $4, V10.B16, V10.B16
+	VAND V13.B16, V10.B16, V10.B16
+	VORR V10.B16, V4.B16, V4.B16
+	VSUB V14.B16, V4.B16, V4.B16
+	VAND V12.B16, V8.B16, V8.B16
+	VSHL $4, V11.B16, V11.B16
+	VAND V13.B16, V11.B16, V11.B16
+	VORR V11.B16, V8.B16, V8.B16
+	VSUB V14.B16, V8.B16, V8.B16
+	ADD R19, R11, R21
+	FLDPQ 0(R21), (F10, F11)
+	FLDPQ 0(R11), (F5, F9)
+	VAND V12.B16, V5.B16, V5.B16
+	VSHL $4, V10.B16, V10.B16
+	VAND V13.B16, V10.B16, V10.B16
+	VORR V10.B16, V5.B16, V5.B16
+	VSUB V14.B16, V5.B16, V5.B16
+	VAND V12.B16, V9.B16, V9.B16
+	VSHL $4, V11.B16, V11.B16
+	VAND V13.B16, V11.B16, V11.B16
+	VORR V11.B16, V9.B16, V9.B16
+	VSUB V14.B16, V9.B16, V9.B16
+	FLDPQ.P 32(R15), (F10, F11)
+	MOVD R12, R21
+	MOVD R13, R22
+	FLDPQ 0(R21), (F12, F13)
+	FMOVD 0(R22), F14
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e2cc053 // smull v19.8h, v2.8b, v12.8b
+	WORD $0x4e2c8053 // smlal2 v19.8h, v2.16b, v12.16b
+	WORD $0x4e602a6f // saddlp v15.4s, v19.8h
+	WORD $0x0e2cc073 // smull v19.8h, v3.8b, v12.8b
+	WORD $0x4e2c8073 // smlal2 v19.8h, v3.16b, v12.16b
+	WORD $0x4e602a70 // saddlp v16.4s, v19.8h
+	WORD $0x0e2cc093 // smull v19.8h, v4.8b, v12.8b
+	WORD $0x4e2c8093 // smlal2 v19.8h, v4.16b, v12.16b
+	WORD $0x4e602a71 // saddlp v17.4s, v19.8h
+	WORD $0x0e2cc0b3 // smull v19.8h, v5.8b, v12.8b
+	WORD $0x4e2c80b3 // smlal2 v19.8h, v5.16b, v12.16b
+	WORD $0x4e602a72 // saddlp v18.4s, v19.8h
+	VADDP V16.S4, V15.S4, V15.S4
+	VADDP V18.S4, V17.S4, V17.S4
+	VADDP V17.S4, V15.S4, V15.S4
+	WORD $0x0e2dc0d4 // smull v20.8h, v6.8b, v13.8b
+	WORD $0x4e2d80d4 // smlal2 v20.8h, v6.16b, v13.16b
+	WORD $0x4e602a90 // saddlp v16.4s, v20.8h
+	WORD $0x0e2dc0f4 // smull v20.8h, v7.8b, v13.8b
+	WORD $0x4e2d80f4 // smlal2 v20.8h, v7.16b, v13.16b
+	WORD $0x4e602a91 // saddlp v17.4s, v20.8h
+	WORD $0x0e2dc114 // smull v20.8h, v8.8b, v13.8b
+	WORD $0x4e2d8114 // smlal2 v20.8h, v8.16b, v13.16b
+	WORD $0x4e602a92 // saddlp v18.4s, v20.8h
+	WORD $0x0e2dc134 // smull v20.8h, v9.8b, v13.8b
+	WORD $0x4e2d8134 // smlal2 v20.8h, v9.16b, v13.16b
+	WORD $0x4e602a93 // saddlp v19.4s, v20.8h
+	VADDP V17.S4, V16.S4, V16.S4
+	VADDP V19.S4, V18.S4, V18.S4
+	VADDP V18.S4, V16.S4, V16.S4
+	WORD $0x4eaa9def // mul v15.4s, v15.4s, v10.4s
+	WORD $0x4eab960f // mla v15.4s, v16.4s, v11.4s
+	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
+	WORD $0x4f8e902e // fmul v14.4s, v1.4s, v14.s[0]
+	VFMLA V14.S4, V15.S4, V0.S4
+	ADD $32, R12
+	ADD $12, R13
+	VMOVI $15, V12.B16
+	VMOVI $0x30, V13.B16
+	VMOVI $32, V14.B16
+	ADD R19, R8, R21
+	FLDPQ 0(R21), (F10, F11)
+	FLDPQ 32(R8), (F2, F6)
+	VAND V12.B16, V2.B16, V2.B16
+	VSHL $2, V10.B16, V10.B16
+	VAND V13.B16, V10.B16, V10.B16
+	VORR V10.B16, V2.B16, V2.B16
+	VSUB V14.B16, V2.B16, V2.B16
+	VAND V12.B16, V6.B16, V6.B16
+	VSHL $2, V11.B16, V11.B16
+	VAND V13.B16, V11.B16, V11.B16
+	VORR V11.B16, V6.B16, V6.B16
+	VSUB V14.B16, V6.B16, V6.B16
+	ADD R19, R9, R21
+	FLDPQ 0(R21), (F10, F11)
+	FLDPQ 32(R9), (F3, F7)
+	VAND V12.B16, V3.B16, V3.B16
+	VSHL $2, V10.B16, V10.B16
+	VAND V13.B16, V10.B16, V10.B16
+	VORR V10.B16, V3.B16, V3.B16
+	VSUB V14.B16, V3.B16, V3.B16
+	VAND V12.B16, V7.B16, V7.B16
+	VSHL $2, V11.B16, V11.B16
+	VAND V13.B16, V11.B16, V11.B16
+	VORR V11.B16, V7.B16, V7.B16
+	VSUB V14.B16, V7.B16, V7.B16
+	ADD R19, R10, R21
+	FLDPQ 0(R21), (F10, F11)
+	FLDPQ 32(R10), (F4, F8)
+	VAND V12.B16, V4.B16, V4.B16
+	VSHL $2, V10.B16, V10.B16
+	VAND V13.B16, V10.B16, V10.B16
+	VORR V10.B16, V4.B16, V4.B16
+	VSUB V14.B16, V4.B16, V4.B16
+	VAND V12.B16, V8.B16, V8.B16
+	VSHL $2, V11.B16, V11.B16
+	VAND V13.B16, V11.B16, V11.B16
+	VORR V11.B16, V8.B16, V8.B16
+	VSUB V14.B16, V8.B16, V8.B16
+	ADD R19, R11, R21
+	FLDPQ 0(R21), (F10, F11)
+	FLDPQ 32(R11), (F5, F9)
+	VAND V12.B16, V5.B16, V5.B16
+	VSHL $2, V10.B16, V10.B16
+	VAND V13.B16, V10.B16, V10.B16
+	VORR V10.B16, V5.B16, V5.B16
+	VSUB V14.B16, V5.B16, V5.B16
+	VAND V12.B16, V9.B16, V9.B16
+	VSHL $2, V11.B16, V11.B16
+	VAND V13.B16, V11.B16, V11.B16
+	VORR V11.B16, V9.B16, V9.B16
+	VSUB V14.B16, V9.B16, V9.B16
+	FLDPQ.P 32(R15), (F10, F11)
+	MOVD R12, R21
+	MOVD R13, R22
+	FLDPQ 0(R21), (F12, F13)
+	FMOVD 0(R22), F14
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e2cc053 // smull v19.8h, v2.8b, v12.8b
+	WORD $0x4e2c8053 // smlal2 v19.8h, v2.16b, v12.16b
+	WORD $0x4e602a6f // saddlp v15.4s, v19.8h
+	WORD $0x0e2cc073 // smull v19.8h, v3.8b, v12.8b
+	WORD $0x4e2c8073 // smlal2 v19.8h, v3.16b, v12.16b
+	WORD $0x4e602a70 // saddlp v16.4s, v19.8h
+	WORD $0x0e2cc093 // smull v19.8h, v4.8b, v12.8b
+	WORD $0x4e2c8093 // smlal2 v19.8h, v4.16b, v12.16b
+	WORD $0x4e602a71 // saddlp v17.4s, v19.8h
+	WORD $0x0e2cc0b3 // smull v19.8h, v5.8b, v12.8b
+	WORD $0x4e2c80b3 // smlal2 v19.8h, v5.16b, v12.16b
+	WORD $0x4e602a72 // saddlp v18.4s, v19.8h
+	VADDP V16.S4, V15.S4, V15.S4
+	VADDP V18.S4, V17.S4, V17.S4
+	VADDP V17.S4, V15.S4, V15.S4
+	WORD $0x0e2dc0d4 // smull v20.8h, v6.8b, v13.8b
+	WORD $0x4e2d80d4 // smlal2 v20.8h, v6.16b, v13.16b
+	WORD $0x4e602a90 // saddlp v16.4s, v20.8h
+	WORD $0x0e2dc0f4 // smull v20.8h, v7.8b, v13.8b
+	WORD $0x4e2d80f4 // smlal2 v20.8h, v7.16b, v13.16b
+	WORD $0x4e602a91 // saddlp v17.4s, v20.8h
+	WORD $0x0e2dc114 // smull v20.8h, v8.8b, v13.8b
+	WORD $0x4e2d8114 // smlal2 v20.8h, v8.16b, v13.16b
+	WORD $0x4e602a92 // saddlp v18.4s, v20.8h
+	WORD $0x0e2dc134 // smull v20.8h, v9.8b, v13.8b
+	WORD $0x4e2d8134 // smlal2 v20.8h, v9.16b, v13.16b
+	WORD $0x4e602a93 // saddlp v19.4s, v20.8h
+	VADDP V17.S4, V16.S4, V16.S4
+	VADDP V19.S4, V18.S4, V18.S4
+	VADDP V18.S4, V16.S4, V16.S4
+	WORD $0x4eaa9def // mul v15.4s, v15.4s, v10.4s
+	WORD $0x4eab960f // mla v15.4s, v16.4s, v11.4s
+	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
+	WORD $0x4f8e902e // fmul v14.4s, v1.4s, v14.s[0]
+	VFMLA V14.S4, V15.S4, V0.S4
+	ADD $32, R12
+	ADD $12, R13
+	VMOVI $15, V12.B16
+	VMOVI $0x30, V13.B16
+	VMOVI $32, V14.B16
+	ADD R19, R8, R21
+	FLDPQ 0(R21), (F10, F11)
+	FLDPQ 0(R8), (F2, F6)
+	VUSHR $4, V2.B16, V2.B16
+	VAND V13.B16, V10.B16, V10.B16
+	VORR V10.B16, V2.B16, V2.B16
+	VSUB V14.B16, V2.B16, V2.B16
+	VUSHR $4, V6.B16, V6.B16
+	VAND V13.B16, V11.B16, V11.B16
+	VORR V11.B16, V6.B16, V6.B16
+	VSUB V14.B16, V6.B16, V6.B16
+	ADD R19, R9, R21
+	FLDPQ 0(R21), (F10, F11)
+	FLDPQ 0(R9), (F3, F7)
+	VUSHR $4, V3.B16, V3.B16
+	VAND V13.B16, V10.B16, V10.B16
+	VORR V10.B16, V3.B16, V3.B16
+	VSUB V14.B16, V3.B16, V3.B16
+	VUSHR $4, V7.B16, V7.B16
+	VAND V13.B16, V11.B16, V11.B16
+	VORR V11.B16, V7.B16, V7.B16
+	VSUB V14.B16, V7.B16, V7.B16
+	ADD R19, R10, R21
+	FLDPQ 0(R21), (F10, F11)
+	FLDPQ 0(R10), (F4, F8)
+	VUSHR $4, V4.B16, V4.B16
+	VAND V13.B16, V10.B16, V10.B16
+	VORR V10.B16, V4.B16, V4.B16
+	VSUB V14.B16, V4.B16, V4.B16
+	VUSHR $4, V8.B16, V8.B16
+	VAND V13.B16, V11.B16, V11.B16
+	VORR V11.B16, V8.B16, V8.B16
+	VSUB V14.B16, V8.B16, V8.B16
+	ADD R19, R11, R21
+	FLDPQ 0(R21), (F10, F11)
+	FLDPQ 0(R11), (F5, F9)
+	VUSHR $4, V5.B16, V5.B16
+	VAND V13.B16, V10.B16, V10.B16
+	VORR V10.B16, V5.B16, V5.B16
+	VSUB V14.B16, V5.B16, V5.B16
+	VUSHR $4, V9.B16, V9.B16
+	VAND V13.B16, V11.B16, V11.B16
+	VORR V11.B16, V9.B16, V9.B16
+	VSUB V14.B16, V9.B16, V9.B16
+	FLDPQ.P 32(R15), (F10, F11)
+	MOVD R12, R21
+	MOVD R13, R22
+	FLDPQ 0(R21), (F12, F13)
+	FMOVD 0(R22), F14
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e2cc053 // smull v19.8h, v2.8b, v12.8b
+	WORD $0x4e2c8053 // smlal2 v19.8h, v2.16b, v12.16b
+	WORD $0x4e602a6f // saddlp v15.4s, v19.8h
+	WORD $0x0e2cc073 // smull v19.8h, v3.8b, v12.8b
+	WORD $0x4e2c8073 // smlal2 v19.8h, v3.16b, v12.16b
+	WORD $0x4e602a70 // saddlp v16.4s, v19.8h
+	WORD $0x0e2cc093 // smull v19.8h, v4.8b, v12.8b
+	WORD $0x4e2c8093 // smlal2 v19.8h, v4.16b, v12.16b
+	WORD $0x4e602a71 // saddlp v17.4s, v19.8h
+	WORD $0x0e2cc0b3 // smull v19.8h, v5.8b, v12.8b
+	WORD $0x4e2c80b3 // smlal2 v19.8h, v5.16b, v12.16b
+	WORD $0x4e602a72 // saddlp v18.4s, v19.8h
+	VADDP V16.S4, V15.S4, V15.S4
+	VADDP V18.S4, V17.S4, V17.S4
+	VADDP V17.S4, V15.S4, V15.S4
+	WORD $0x0e2dc0d4 // smull v20.8h, v6.8b, v13.8b
+	WORD $0x4e2d80d4 // smlal2 v20.8h, v6.16b, v13.16b
+	WORD $0x4e602a90 // saddlp v16.4s, v20.8h
+	WORD $0x0e2dc0f4 // smull v20.8h, v7.8b, v13.8b
+	WORD $0x4e2d80f4 // smlal2 v20.8h, v7.16b, v13.16b
+	WORD $0x4e602a91 // saddlp v17.4s, v20.8h
+	WORD $0x0e2dc114 // smull v20.8h, v8.8b, v13.8b
+	WORD $0x4e2d8114 // smlal2 v20.8h, v8.16b, v13.16b
+	WORD $0x4e602a92 // saddlp v18.4s, v20.8h
+	WORD $0x0e2dc134 // smull v20.8h, v9.8b, v13.8b
+	WORD $0x4e2d8134 // smlal2 v20.8h, v9.16b, v13.16b
+	WORD $0x4e602a93 // saddlp v19.4s, v20.8h
+	VADDP V17.S4, V16.S4, V16.S4
+	VADDP V19.S4, V18.S4, V18.S4
+	VADDP V18.S4, V16.S4, V16.S4
+	WORD $0x4eaa9def // mul v15.4s, v15.4s, v10.4s
+	WORD $0x4eab960f // mla v15.4s, v16.4s, v11.4s
+	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
+	WORD $0x4f8e902e // fmul v14.4s, v1.4s, v14.s[0]
+	VFMLA V14.S4, V15.S4, V0.S4
+	ADD $32, R12
+	ADD $12, R13
+	VMOVI $15, V12.B16
+	VMOVI $0x30, V13.B16
+	VMOVI $32, V14.B16
+	ADD R19, R8, R21
+	FLDPQ 0(R21), (F10, F11)
+	FLDPQ 32(R8), (F2, F6)
+	VUSHR $4, V2.B16, V2.B16
+	VUSHR $2, V10.B16, V10.B16
+	VAND V13.B16, V10.B16, V10.B16
+	VORR V10.B16, V2.B16, V2.B16
+	VSUB V14.B16, V2.B16, V2.B16
+	VUSHR $4, V6.B16, V6.B16
+	VUSHR $2, V11.B16, V11.B16
+	VAND V13.B16, V11.B16, V11.B16
+	VORR V11.B16, V6.B16, V6.B16
+	VSUB V14.B16, V6.B16, V6.B16
+	ADD R19, R9, R21
+	FLDPQ 0(R21), (F10, F11)
+	FLDPQ 32(R9), (F3, F7)
+	VUSHR $4, V3.B16, V3.B16
+	VUSHR $2, V10.B16, V10.B16
+	VAND V13.B16, V10.B16, V10.B16
+	VORR V10.B16, V3.B16, V3.B16
+	VSUB V14.B16, V3.B16, V3.B16
+	VUSHR $4, V7.B16, V7.B16
+	VUSHR $2, V11.B16, V11.B16
+	VAND V13.B16, V11.B16, V11.B16
+	VORR V11.B16, V7.B16, V7.B16
+	VSUB V14.B16, V7.B16, V7.B16
+	ADD R19, R10, R21
+	FLDPQ 0(R21), (F10, F11)
+	FLDPQ 32(R10), (F4, F8)
+	VUSHR $4, V4.B16, V4.B16
+	VUSHR $2, V10.B16, V10.B16
+	VAND V13.B16, V10.B16, V10.B16
+	VORR V10.B16, V4.B16, V4.B16
+	VSUB V14.B16, V4.B16, V4.B16
+	VUSHR $4, V8.B16, V8.B16
+	VUSHR $2, V11.B16, V11.B16
+	VAND V13.B16, V11.B16, V11.B16
+	VORR V11.B16, V8.B16, V8.B16
+	VSUB V14.B16, V8.B16, V8.B16
+	ADD R19, R11, R21
+	FLDPQ 0(R21), (F10, F11)
+	FLDPQ 32(R11), (F5, F9)
+	VUSHR $4, V5.B16, V5.B16
+	VUSHR $2, V10.B16, V10.B16
+	VAND V13.B16, V10.B16, V10.B16
+	VORR V10.B16, V5.B16, V5.B16
+	VSUB V14.B16, V5.B16, V5.B16
+	VUSHR $4, V9.B16, V9.B16
+	VUSHR $2, V11.B16, V11.B16
+	VAND V13.B16, V11.B16, V11.B16
+	VORR V11.B16, V9.B16, V9.B16
+	VSUB V14.B16, V9.B16, V9.B16
+	FLDPQ.P 32(R15), (F10, F11)
+	MOVD R12, R21
+	MOVD R13, R22
+	FLDPQ 0(R21), (F12, F13)
+	FMOVD 0(R22), F14
+	ADD R2, R21
+	ADD R3, R22
+	WORD $0x0e2cc053 // smull v19.8h, v2.8b, v12.8b
+	WORD $0x4e2c8053 // smlal2 v19.8h, v2.16b, v12.16b
+	WORD $0x4e602a6f // saddlp v15.4s, v19.8h
+	WORD $0x0e2cc073 // smull v19.8h, v3.8b, v12.8b
+	WORD $0x4e2c8073 // smlal2 v19.8h, v3.16b, v12.16b
+	WORD $0x4e602a70 // saddlp v16.4s, v19.8h
+	WORD $0x0e2cc093 // smull v19.8h, v4.8b, v12.8b
+	WORD $0x4e2c8093 // smlal2 v19.8h, v4.16b, v12.16b
+	WORD $0x4e602a71 // saddlp v17.4s, v19.8h
+	WORD $0x0e2cc0b3 // smull v19.8h, v5.8b, v12.8b
+	WORD $0x4e2c80b3 // smlal2 v19.8h, v5.16b, v12.16b
+	WORD $0x4e602a72 // saddlp v18.4s, v19.8h
+	VADDP V16.S4, V15.S4, V15.S4
+	VADDP V18.S4, V17.S4, V17.S4
+	VADDP V17.S4, V15.S4, V15.S4
+	WORD $0x0e2dc0d4 // smull v20.8h, v6.8b, v13.8b
+	WORD $0x4e2d80d4 // smlal2 v20.8h, v6.16b, v13.16b
+	WORD $0x4e602a90 // saddlp v16.4s, v20.8h
+	WORD $0x0e2dc0f4 // smull v20.8h, v7.8b, v13.8b
+	WORD $0x4e2d80f4 // smlal2 v20.8h, v7.16b, v13.16b
+	WORD $0x4e602a91 // saddlp v17.4s, v20.8h
+	WORD $0x0e2dc114 // smull v20.8h, v8.8b, v13.8b
+	WORD $0x4e2d8114 // smlal2 v20.8h, v8.16b, v13.16b
+	WORD $0x4e602a92 // saddlp v18.4s, v20.8h
+	WORD $0x0e2dc134 // smull v20.8h, v9.8b, v13.8b
+	WORD $0x4e2d8134 // smlal2 v20.8h, v9.16b, v13.16b
+	WORD $0x4e602a93 // saddlp v19.4s, v20.8h
+	VADDP V17.S4, V16.S4, V16.S4
+	VADDP V19.S4, V18.S4, V18.S4
+	VADDP V18.S4, V16.S4, V16.S4
+	WORD $0x4eaa9def // mul v15.4s, v15.4s, v10.4s
+	WORD $0x4eab960f // mla v15.4s, v16.4s, v11.4s
+	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
+	WORD $0x4f8e902e // fmul v14.4s, v1.4s, v14.s[0]
+	VFMLA V14.S4, V15.S4, V0.S4
+	ADD $32, R12
+	ADD $12, R13
+	ADD $64, R8
+	ADD $64, R9
+	ADD $64, R10
+	ADD $64, R11
+	SUB $32, R19
+	SUBS $1, R20, R20
+	BGT half1
+	ADD $82, R8
+	ADD $82, R9
+	ADD $82, R10
+	ADD $82, R11
+	SUBS $8, R14, R14
+	BGT blocks1
+	MOVD R6, R15
+	FMOVQ F0, 0(R15)
+	ADD R0<<2, R15
+	ADD $16, R6
+	ADD R1<<2, R5
+	SUBS $4, R7, R7
+	BGT rows1
+	MOVD dst+0(FP), R8
+	ADD R0<<2, R8
+	MOVD R8, dst+0(FP)
+	MOVD codes+32(FP), R8
+	ADD R2, R8
+	MOVD R8, codes+32(FP)
+	MOVD meta+40(FP), R8
+	ADD R3, R8
+	MOVD R8, meta+40(FP)
+	SUB $1, R4
+	B tokens1
+tokens1End:
+	RET

@@ -244,6 +244,26 @@ func (a *neon) constant(bits uint32) v {
 	return x
 }
 
+// bytes returns a register with 16 bytes.
+func (a *neon) bytes(low, high uint64) v {
+	x := a.v()
+	a.scope(func() {
+		word := a.r()
+		for half, bits := range []uint64{low, high} {
+			a.op("MOVD", fmt.Sprintf("$0x%016x", bits), word)
+			a.op("VMOV", word, fmt.Sprintf("V%d.D[%d]", x, half))
+		}
+	})
+	return x
+}
+
+// number returns a register with a small number.
+func (a *neon) number(n int) r {
+	x := a.r()
+	a.op("MOVD", fmt.Sprint("$", n), x)
+	return x
+}
+
 // pair is two registers as an operand of loads and stores.
 func pair(x []v) string { return fmt.Sprintf("(%s, %s)", x[0].f(), x[1].f()) }
 

@@ -146,20 +146,18 @@ func (m *neonMul) products(sum v, codes [][]v, x []v, row int) {
 	m.scope(func() {
 		t := m.v()
 		for h := range x {
-			if w := codes[h][row]; h == 0 || !m.w.small {
-				m.smull(t, w, x[h])
-				m.smlalHigh(t, w, x[h])
+			first := h == 0 || !m.w.small
+			if first {
+				m.smull(t, codes[h][row], x[h])
 			} else {
-				m.smlal(t, w, x[h])
-				m.smlalHigh(t, w, x[h])
+				m.smlal(t, codes[h][row], x[h])
 			}
-			switch {
-			case h == 0 && (len(x) == 1 || !m.w.small):
-				m.saddlpH(sum, t)
-			case h == 1 && m.w.small:
-				m.saddlpH(sum, t)
-			case h == 1:
+			m.smlalHigh(t, codes[h][row], x[h])
+			switch last := h == len(x)-1; {
+			case first && h > 0:
 				m.sadalp(sum, t)
+			case last || !m.w.small:
+				m.saddlpH(sum, t)
 			}
 		}
 	})

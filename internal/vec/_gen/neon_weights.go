@@ -12,6 +12,8 @@ type neonWeights struct {
 var neonWeightFormats = []*neonWeights{
 	{"Q8_0", 1, 0, false, (*neonMul).q8},
 	{"Q4_0", 1, 0, true, (*neonMul).q4},
+	{"Q4_K", 8, 2 * 8 * 16, true, (*neonMul).q4k},
+	{"Q6_K", 8, 16 * 16, true, (*neonMul).q6k},
 }
 
 // scales reads a float16 of each row.

@@ -35,7 +35,7 @@ func (q *quantizer) key() (string, error) {
 	}
 	h := sha256.New()
 	h.Write(print[:])
-	fmt.Fprintf(h, "%v %d %v %d\n", q.o.GPTQ, q.o.Rank, q.o.Plain, len(q.o.Texts))
+	fmt.Fprintf(h, "%v %d %v %d\n", q.o.GPTQ, q.o.Rank, q.o.Weighting, len(q.o.Texts))
 	for _, t := range q.src.Infos() {
 		if f := q.formats[t.Name]; f != nil {
 			fmt.Fprintf(h, "%q %s\n", t.Name, f.Name())

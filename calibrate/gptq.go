@@ -78,20 +78,9 @@ type upper struct {
 
 // factor returns the factor of the damped Hessian whose columns are in order.
 func (g GPTQ) factor(m *Moments, order []int) (upper, error) {
-	mean := 0.0
-	for d := range m.Dim {
-		mean += m.Sum[d*m.Dim+d] / float64(m.Dim)
-	}
+	h, mean := m.damped(order, cmp.Or(g.Damping, defaultDamping))
 	if !(mean > 0) || math.IsInf(mean, 0) {
 		return upper{}, fmt.Errorf("calibrate: GPTQ: the mean second moment of %d inputs is %v, want a finite one above 0", m.Dim, mean)
-	}
-	damping := cmp.Or(g.Damping, 0.01)
-	h := mat.NewSymDense(m.Dim, nil)
-	for a, ra := range order {
-		for b := a; b < m.Dim; b++ {
-			h.SetSym(a, b, m.Sum[ra*m.Dim+order[b]])
-		}
-		h.SetSym(a, a, h.At(a, a)+damping*mean)
 	}
 	var chol mat.Cholesky
 	var inverse mat.SymDense

@@ -17,12 +17,17 @@ import (
 // correlated returns n inputs whose channels mix and differ in size, as those
 // of a trained model do.
 func correlated(rng *rand.Rand, n, dim int) []float32 {
+	return mixture(rng, n, dim, func(int) float64 { return math.Exp(rng.NormFloat64()) })
+}
+
+// mixture returns n inputs whose channels, of given sizes, mix eight sources.
+func mixture(rng *rand.Rand, n, dim int, sizeOf func(d int) float64) []float32 {
 	mix, size := make([]float64, dim*8), make([]float64, dim)
 	for i := range mix {
 		mix[i] = rng.NormFloat64()
 	}
 	for d := range size {
-		size[d] = math.Exp(rng.NormFloat64())
+		size[d] = sizeOf(d)
 	}
 	x := make([]float32, n*dim)
 	for j := range n {

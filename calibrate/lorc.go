@@ -22,11 +22,10 @@ type Pair struct {
 type LoRC struct {
 	Rank int
 
-	// RMS, if not nil, is the root mean square of each input channel. Then the
-	// columns of E are multiplied by it before, and A divided by it after, so
-	// that what is approximated best is the error of the output, not that of
-	// the weight (Zhang et al. 2024, QERA, arXiv 2410.06040, its diagonal form).
-	RMS []float64
+	// Moments, if not nil, are those of the weight's input, by which Weighting
+	// goes; nil: Plain.
+	Moments   *Moments
+	Weighting Weighting
 }
 
 // The subspace iteration of Halko, Martinsson and Tropp 2011, algorithm 4.4.
@@ -38,17 +37,17 @@ const (
 // Approximate returns the pair for the error e [rows][cols]. It is
 // deterministic.
 func (l LoRC) Approximate(e []float32, rows, cols int) (Pair, error) {
-	if len(e) != rows*cols || l.Rank < 1 || l.RMS != nil && len(l.RMS) != cols {
-		panic(fmt.Sprintf("calibrate: LoRC: got rank %d, %d values, %d channels, want a rank of 1 or more for %d×%d", l.Rank, len(e), len(l.RMS), rows, cols))
+	if len(e) != rows*cols || l.Rank < 1 || l.Moments != nil && l.Moments.Dim != cols {
+		panic(fmt.Sprintf("calibrate: LoRC: got rank %d and %d values, want a rank of 1 or more for %d×%d, and moments of as many columns", l.Rank, len(e), rows, cols))
 	}
 	rank := min(l.Rank, rows, cols)
-	scale := l.channels(cols)
-	a := mat.NewDense(rows, cols, nil)
-	for r := range rows {
-		for d := range cols {
-			a.Set(r, d, float64(e[r*cols+d])*scale[d])
-		}
+	weigher, err := newWeigher(l.Weighting, l.Moments)
+	if err != nil {
+		return Pair{}, fmt.Errorf("calibrate: LoRC: %w", err)
 	}
+	a := mat.NewDense(rows, cols, nil)
+	a.Apply(func(r, d int, _ float64) float64 { return float64(e[r*cols+d]) }, a)
+	weigher.times(a)
 	q := rangeOf(a, min(rank+oversampling, rows, cols))
 	var small mat.Dense // [rank+oversampling][cols]
 	small.Mul(q.T(), a)
@@ -58,37 +57,19 @@ func (l LoRC) Approximate(e []float32, rows, cols int) (Pair, error) {
 	}
 	var left mat.Dense // [rows][rank+oversampling]
 	left.Mul(q, u)
+	right := mat.DenseCopyOf(v.Slice(0, cols, 0, rank).T())
+	right.Apply(func(k, _ int, x float64) float64 { return math.Sqrt(s[k]) * x }, right)
+	weigher.over(right)
 	p := Pair{Rank: rank, A: make([]float32, rank*cols), B: make([]float32, rows*rank)}
 	for k := range rank {
-		root := math.Sqrt(s[k])
 		for d := range cols {
-			p.A[k*cols+d] = float32(root * v.At(d, k) / scale[d])
+			p.A[k*cols+d] = float32(right.At(k, d))
 		}
 		for r := range rows {
-			p.B[r*rank+k] = float32(root * left.At(r, k))
+			p.B[r*rank+k] = float32(math.Sqrt(s[k]) * left.At(r, k))
 		}
 	}
 	return p, nil
-}
-
-// channels returns by what each column is multiplied. A channel that hardly
-// ever speaks is held at a thousandth of the mean, so that A stays finite.
-func (l LoRC) channels(cols int) []float64 {
-	s := make([]float64, cols)
-	mean := 0.0
-	for d := range s {
-		s[d] = 1
-		if l.RMS != nil {
-			s[d] = l.RMS[d]
-		}
-		mean += s[d] / float64(cols)
-	}
-	for d := range s {
-		if s[d] = max(s[d], mean/1000); !(s[d] > 0) {
-			s[d] = 1
-		}
-	}
-	return s
 }
 
 // rangeOf returns n orthonormal columns whose span holds a's largest singular

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 
+	"gonum.org/v1/gonum/mat"
+
 	"github.com/winnowlm/winnow/internal/par"
 	"github.com/winnowlm/winnow/internal/vec"
 	"github.com/winnowlm/winnow/quant"
@@ -85,6 +87,25 @@ func (m *Moments) RMS() []float64 {
 		rms[d] = math.Sqrt(m.Sum[d*m.Dim+d] / float64(max(1, m.N)))
 	}
 	return rms
+}
+
+// defaultDamping is GPTQ's own.
+const defaultDamping = 0.01
+
+// damped returns the sums with the columns in order and a share of the diagonal's
+// mean added to the diagonal, and that mean.
+func (m *Moments) damped(order []int, share float64) (h *mat.SymDense, mean float64) {
+	for d := range m.Dim {
+		mean += m.Sum[d*m.Dim+d] / float64(m.Dim)
+	}
+	h = mat.NewSymDense(m.Dim, nil)
+	for a, ra := range order {
+		for b := a; b < m.Dim; b++ {
+			h.SetSym(a, b, m.Sum[ra*m.Dim+order[b]])
+		}
+		h.SetSym(a, a, h.At(a, a)+share*mean)
+	}
+	return h, mean
 }
 
 // Energy returns Σ_r e_r·H·e_rᵀ over the rows of e [rows][Dim], H being the mean

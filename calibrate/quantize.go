@@ -1,7 +1,6 @@
 package calibrate
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,8 +27,8 @@ type Options struct {
 
 	// Rank is that of the corrections that LoRC makes for the weights of the
 	// layers; 0: none. They are weighted by what Texts show, or, without, plain.
-	Rank  int
-	Plain bool // not weighted, also where there are Texts
+	Rank      int
+	Weighting Weighting
 
 	// Texts are token sequences that are read, one layer at a time: what is in
 	// memory is a layer's keys and values and the residual stream, twice. Each
@@ -65,7 +64,7 @@ type Report struct {
 	Format     string
 	Bytes      int     // of the matrix
 	PairBytes  int     `json:",omitempty"` // of its correction
-	SQNR       float64 // of the weights without their correction, dB
+	SQNR       float64 // of the weights without their correction, dB; Exact where nothing was lost
 	Rounded    float64 `json:",omitempty"` // error of the output after rounding to nearest
 	Output     float64 `json:",omitempty"` // error of the output as stored
 	Corrected  float64 `json:",omitempty"` // and with the correction
@@ -221,11 +220,7 @@ func (q *quantizer) correct(r *Report, e []float32, m *Moments, w []float32) err
 	for i := range e {
 		e[i] = -e[i]
 	}
-	l := LoRC{Rank: q.o.Rank}
-	if m != nil && !q.o.Plain {
-		l.RMS = m.RMS()
-	}
-	p, err := l.Approximate(e, r.Rows, r.Cols)
+	p, err := LoRC{Rank: q.o.Rank, Moments: m, Weighting: q.o.Weighting}.Approximate(e, r.Rows, r.Cols)
 	if err != nil {
 		return err
 	}
@@ -247,14 +242,21 @@ func (q *quantizer) correct(r *Report, e []float32, m *Moments, w []float32) err
 	return nil
 }
 
-// sqnr returns the ratio of the energies of w and of its error e, in dB.
+// Exact is the SQNR of what lost nothing: JSON has no infinity.
+const Exact = 300
+
+// sqnr returns the ratio of the energies of w and of its error e, in dB, at most
+// Exact.
 func sqnr(w, e []float32) float64 {
 	var signal, noise float64
 	for i, v := range w {
 		signal += float64(v) * float64(v)
 		noise += float64(e[i]) * float64(e[i])
 	}
-	return 10 * math.Log10(signal/cmp.Or(noise, math.SmallestNonzeroFloat64))
+	if noise == 0 {
+		return Exact
+	}
+	return min(Exact, 10*math.Log10(signal/noise))
 }
 
 func (q *quantizer) result() (*Result, error) {

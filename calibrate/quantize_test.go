@@ -90,7 +90,7 @@ func TestQuantize(t *testing.T) {
 	require.Len(t, r.Pairs, 42)
 	o.Threads = 3
 	require.Equal(t, r, quantize(t, o))
-	o.GPTQ, o.Plain = nil, true
+	o.GPTQ, o.Weighting = nil, calibrate.Plain
 	plain := quantize(t, o)
 	require.Equal(t, plain.Report[0].Rounded, plain.Report[0].Output)
 	require.NotEqual(t, r.Pairs, plain.Pairs)

@@ -47,7 +47,7 @@ func quantize(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 	if o.json {
 		return cli.WriteJSON(stdout, r)
 	}
-	return r.print(stdout)
+	return r.print(stdout, o.against)
 }
 
 // quantize writes the model, and LoRC's adapter.
@@ -61,7 +61,7 @@ func (o options) quantize(ctx context.Context, stderr io.Writer) (*report, error
 	if err != nil {
 		return nil, err
 	}
-	c := calibrate.Options{Format: o.types.format, Rank: o.rank, Plain: o.plain, Threads: o.threads, Checkpoint: o.checkpoint}
+	c := calibrate.Options{Format: o.types.format, Rank: o.rank, Weighting: o.weighting, Threads: o.threads, Checkpoint: o.checkpoint}
 	if o.method == "gptq" {
 		c.GPTQ = &calibrate.GPTQ{Natural: o.natural}
 	}

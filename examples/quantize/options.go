@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 
 	"github.com/winnowlm/winnow"
+	"github.com/winnowlm/winnow/calibrate"
 	"github.com/winnowlm/winnow/examples/internal/cli"
 	"github.com/winnowlm/winnow/model/weights"
 	"github.com/winnowlm/winnow/tokenizer"
@@ -18,20 +19,23 @@ type options struct {
 	method             string
 	natural            bool
 	rank               int
-	plain              bool
+	weighting          calibrate.Weighting
 	lorcOut            string
 	calibrate          string
 	tokens, sequence   int
 	checkpoint         string
 	test               []string
 	testTokens, window int
+	against            string
 	threads            int
 	json               bool
 }
 
+var weightings = map[string]calibrate.Weighting{"whitened": calibrate.Whitened, "rms": calibrate.RMS, "plain": calibrate.Plain}
+
 func parse(args []string, stdout io.Writer) (options, error) {
 	var o options
-	var typ string
+	var typ, weighting string
 	var overrides cli.Strings
 	fs := cli.Flags("quantize")
 	fs.StringVar(&o.model, "model", "", "`path` of a .gguf or .safetensors file or a Hugging Face folder")
@@ -41,7 +45,7 @@ func parse(args []string, stdout io.Writer) (options, error) {
 	fs.StringVar(&o.method, "method", "rtn", "rtn rounds to nearest, gptq calibrates")
 	fs.BoolVar(&o.natural, "natural", false, "gptq takes columns in their order, with scales found on the way, instead of the most important first")
 	fs.IntVar(&o.rank, "lorc-rank", 0, "`rank` of LoRC's corrections; 0: none")
-	fs.BoolVar(&o.plain, "lorc-plain", false, "LoRC is not weighted by what -calibrate shows")
+	fs.StringVar(&weighting, "lorc-weighting", "whitened", "what -calibrate shows to LoRC: whitened, all second moments; rms, those of each channel alone; plain, nothing")
 	fs.StringVar(&o.lorcOut, "lorc-out", "", "`path` of the adapter to write; empty: that of -o with .lorc.gguf for its ending")
 	fs.StringVar(&o.calibrate, "calibrate", "", "`file` with text to calibrate on")
 	fs.IntVar(&o.tokens, "calibrate-tokens", 32768, "most `tokens` of it")
@@ -50,16 +54,21 @@ func parse(args []string, stdout io.Writer) (options, error) {
 	fs.Var((*cli.Strings)(&o.test), "test", "`file` with text whose perplexity is taken before and after; may be given again")
 	fs.IntVar(&o.testTokens, "test-tokens", 8192, "most `tokens` of each")
 	fs.IntVar(&o.window, "window", 1024, "`tokens` of it that are read as one text")
+	fs.StringVar(&o.against, "against", "", "`path` of the same model stored otherwise, with whose loss on the -test texts the new one's is paired too")
 	fs.IntVar(&o.threads, "threads", 0, "goroutines that compute; 0: one per processor")
 	fs.BoolVar(&o.json, "json", false, "print one JSON object")
 	if err := cli.Parse(fs, args, "-model FILE|DIR -o FILE [flags]", stdout); err != nil {
 		return o, err
 	}
 	var err error
+	var ok bool
+	if o.weighting, ok = weightings[weighting]; !ok {
+		return o, cli.Usagef("-lorc-weighting: got %q, want whitened, rms or plain", weighting)
+	}
 	if o.types, err = newTypes(typ, overrides); err != nil {
 		return o, err
 	}
-	if err := o.check(cli.Given(fs, "natural", "lorc-plain", "lorc-out", "checkpoint", "calibrate-tokens", "sequence", "test-tokens", "window")); err != nil {
+	if err := o.check(cli.Given(fs, "natural", "lorc-weighting", "lorc-out", "checkpoint", "calibrate-tokens", "sequence", "test-tokens", "window", "against")); err != nil {
 		return o, err
 	}
 	if o.lorcOut == "" {
@@ -75,9 +84,9 @@ func (o options) check(given []string) error {
 		ok   bool
 		what string
 	}{
-		"natural": {o.method == "gptq", "-method gptq"}, "lorc-plain": {o.rank > 0, "-lorc-rank"}, "lorc-out": {o.rank > 0, "-lorc-rank"},
+		"natural": {o.method == "gptq", "-method gptq"}, "lorc-weighting": {o.rank > 0, "-lorc-rank"}, "lorc-out": {o.rank > 0, "-lorc-rank"},
 		"checkpoint": {o.calibrate != "", "-calibrate"}, "calibrate-tokens": {o.calibrate != "", "-calibrate"}, "sequence": {o.calibrate != "", "-calibrate"},
-		"test-tokens": {len(o.test) > 0, "-test"}, "window": {len(o.test) > 0, "-test"},
+		"test-tokens": {len(o.test) > 0, "-test"}, "window": {len(o.test) > 0, "-test"}, "against": {len(o.test) > 0, "-test"},
 	}
 	for _, name := range given {
 		if !needs[name].ok {

@@ -49,7 +49,7 @@ func call(ctx context.Context, dir string, args ...string) (status int, stdout, 
 func TestQuantize(t *testing.T) {
 	dir := files(t)
 	status, stdout, stderr := call(t.Context(), dir, "-model", "@in.gguf", "-o", "@out.gguf", "-type", "q4_0", "-tensor", "blk.*.ffn_*=q8_0",
-		"-method", "gptq", "-calibrate", "@a.txt", "-sequence", "100", "-lorc-rank", "4", "-checkpoint", "@state", "-test", "@b.txt", "-window", "200", "-json")
+		"-method", "gptq", "-calibrate", "@a.txt", "-sequence", "100", "-lorc-rank", "4", "-checkpoint", "@state", "-test", "@b.txt", "-test", "@a.txt", "-window", "200", "-against", "@in.gguf", "-json")
 	require.Zero(t, status, stderr)
 	var r report
 	require.NoError(t, json.Unmarshal([]byte(stdout), &r))
@@ -57,6 +57,12 @@ func TestQuantize(t *testing.T) {
 	require.Less(t, r.After, r.Before)
 	require.Greater(t, r.Perplexity[0].Tokens, 350)
 	require.InEpsilon(t, r.Perplexity[0].Before, r.Perplexity[0].After, 0.1)
+	require.Len(t, r.Perplexity, 3, "each, and all")
+	require.Equal(t, r.Perplexity[0].Tokens+r.Perplexity[1].Tokens, r.Perplexity[2].Tokens)
+	for _, p := range r.Perplexity {
+		require.Positive(t, p.Divergence)
+		require.Equal(t, p.Change, *p.Against, "the model that was read")
+	}
 	for _, m := range r.Matrices[1:] {
 		require.Less(t, m.Corrected, m.Rounded, m.Name)
 	}

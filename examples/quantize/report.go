@@ -1,19 +1,14 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"math"
 	"text/tabwriter"
 
-	"github.com/winnowlm/winnow"
 	"github.com/winnowlm/winnow/calibrate"
-	"github.com/winnowlm/winnow/eval"
 	"github.com/winnowlm/winnow/examples/internal/cli"
-	"github.com/winnowlm/winnow/kvcache"
 	"github.com/winnowlm/winnow/model/weights"
-	"github.com/winnowlm/winnow/quant"
 )
 
 // report tells what the model lost. Bytes are those of all tensors.
@@ -26,16 +21,6 @@ type report struct {
 	BitsPerWeight float64            `json:"bits_per_weight"` // of the matrices, adapter included
 	Matrices      []calibrate.Report `json:"matrices"`
 	Perplexity    []perplexity       `json:"perplexity,omitempty"`
-}
-
-// perplexity is that of one text. Change is the mean change of the loss of a
-// token in nats, with its 95 % interval.
-type perplexity struct {
-	Text   string     `json:"text"`
-	Tokens int        `json:"tokens"`
-	Before float64    `json:"before"`
-	After  float64    `json:"after"`
-	Change eval.Delta `json:"change"`
 }
 
 func newReport(o options, src *weights.Source, result *calibrate.Result) *report {
@@ -58,81 +43,11 @@ func newReport(o options, src *weights.Source, result *calibrate.Result) *report
 	return r
 }
 
-// perplexities judges the model that was read and the one that was written.
-func (o options) perplexities(ctx context.Context, stderr io.Writer) ([]perplexity, error) {
-	if len(o.test) == 0 {
-		return nil, nil
-	}
-	before, err := o.losses(ctx, stderr, o.model, "")
-	if err != nil {
-		return nil, err
-	}
-	adapter := ""
-	if o.rank > 0 {
-		adapter = o.lorcOut
-	}
-	after, err := o.losses(ctx, stderr, o.out, adapter)
-	if err != nil {
-		return nil, err
-	}
-	var all []perplexity
-	for i, path := range o.test {
-		change, err := after[i].Against(before[i])
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w: the tokenizer that was written encodes otherwise", path, err)
-		}
-		all = append(all, perplexity{path, len(after[i].Nats), before[i].Perplexity(), after[i].Perplexity(), change})
-	}
-	return all, nil
-}
-
-// losses reads the texts, a window at a time, with the exact cache.
-func (o options) losses(ctx context.Context, stderr io.Writer, path, adapter string) ([]eval.Loss, error) {
-	m, err := winnow.Load(path, winnow.Options{Threads: o.threads, Adapter: adapter})
-	if err != nil {
-		return nil, err
-	}
-	defer m.Close()
-	if m.Tokenizer() == nil {
-		return nil, winnow.ErrNoTokenizer
-	}
-	p := cli.NewProgress(stderr, "reading the texts with "+path)
-	defer p.End()
-	var all []eval.Loss
-	for i, text := range o.test {
-		windows, err := cut(m.Tokenizer(), text, o.testTokens, o.window)
-		if err != nil {
-			return nil, err
-		}
-		var loss eval.Loss
-		for j, ids := range windows {
-			if len(ids) < 2 {
-				continue // nothing to predict
-			}
-			s, err := m.NewSession(kvcache.Config{K: quant.F32, V: quant.F32})
-			if err != nil {
-				return nil, err
-			}
-			l, err := eval.TextLoss(ctx, s, ids, eval.Reading{Prompt: 1, Whole: true})
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", text, err)
-			}
-			loss.Nats = append(loss.Nats, l.Nats...)
-			p.Show(i*len(windows)+j, len(o.test)*len(windows))
-		}
-		if len(loss.Nats) == 0 {
-			return nil, fmt.Errorf("%s: want text of at least 2 tokens", text)
-		}
-		all = append(all, loss)
-	}
-	return all, nil
-}
-
-func (r *report) print(w io.Writer) error {
+func (r *report) print(w io.Writer, against string) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "tensor\tshape\ttype\tsqnr dB\toutput error: rounded\tstored\tcorrected\t")
 	for _, m := range r.Matrices {
-		fmt.Fprintf(t, "%s\t%d×%d\t%s\t%.1f\t%s\t%s\t%s\t\n", m.Name, m.Rows, m.Cols, m.Format, m.SQNR, share(m.Rounded), share(m.Output), share(m.Corrected))
+		fmt.Fprintf(t, "%s\t%d×%d\t%s\t%s\t%s\t%s\t%s\t\n", m.Name, m.Rows, m.Cols, m.Format, ratio(m.SQNR), share(m.Rounded), share(m.Output), share(m.Corrected))
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -143,8 +58,7 @@ func (r *report) print(w io.Writer) error {
 	}
 	fmt.Fprintln(w)
 	for _, p := range r.Perplexity {
-		fmt.Fprintf(w, "%s: perplexity %.4f, was %.4f, on %d tokens; loss %+.4f nats a token, 95 %% of %+.4f to %+.4f\n",
-			p.Text, p.After, p.Before, p.Tokens, p.Change.Mean, p.Change.Low, p.Change.High)
+		p.print(w, against)
 	}
 	return nil
 }
@@ -156,4 +70,12 @@ func share(x float64) string {
 		return ""
 	}
 	return fmt.Sprintf("%.1f dB", 10*math.Log10(x))
+}
+
+// ratio writes a ratio in dB.
+func ratio(x float64) string {
+	if x == calibrate.Exact {
+		return "exact"
+	}
+	return fmt.Sprintf("%.1f", x)
 }

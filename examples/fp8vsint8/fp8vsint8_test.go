@@ -46,7 +46,7 @@ func TestCompare(t *testing.T) {
 	require.Zero(t, status, stderr.String())
 	text, err := os.ReadFile(filepath.Join(dir, "fp8-vs-int8.md"))
 	require.NoError(t, err)
-	for _, row := range []string{"| uniform | 48.", "| weights of the layers |", "| input of ffn_down |", "| keys, rotated |", "| values | fp8-e5m2-32 |"} {
+	for _, row := range []string{"| uniform | 48.", "| weights of the layers |", "| input of ffn_down |", "| keys, rotated |", "| values | fp8-e5m2-32 |", "| weights and activations | int8, int8 |", "| 25 %, by SnapKV | KIVI, 4 bits |", "\nOf 12, "} {
 		require.Contains(t, string(text), row)
 	}
 	for _, name := range []string{"fp8-vs-int8-sqnr.svg", "fp8-vs-int8-loss.svg"} {

@@ -6,48 +6,40 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/winnowlm/winnow"
 	"github.com/winnowlm/winnow/eval"
-	"github.com/winnowlm/winnow/kvcache"
 	"github.com/winnowlm/winnow/model/weights"
 	"github.com/winnowlm/winnow/quant"
 	"github.com/winnowlm/winnow/tokenizer"
 )
 
-// named is a row of a table of ratios.
-type named struct {
-	name string
-	sqnr sqnr
-}
-
-// effect is what storing one thing in a format does to a model. Change is in
-// nats a token against the same model with nothing stored so.
-type effect struct {
-	what, format, scope string
-	change              eval.Delta
-	perplexity          float64
-	needle              eval.Mean
-}
-
 type study struct {
 	o       options
-	texts   [][]int32
+	texts   []text
 	samples []eval.Sample
-	base    []eval.Loss
 	rows    []named
-	effects []effect
+	effects []effect // the first with nothing stored
+	caches  []cached
 	speeds  []speed
 }
 
-// speed is what multiplying with cached rows takes, and their size.
-type speed struct {
-	format    quant.Format
-	keys, val time.Duration // of 4096 rows
+// text is a file, cut into what is read together.
+type text struct {
+	name    string
+	windows [][]int32
 }
+
+// needles are eight facts, and a question for one that is not worded as the
+// texts that pocket was trained on: one that it gets wrong now and then.
+var needles = eval.Needle{Hay: eval.Prose(), Keys: 8, Value: eval.Number(5), Wording: eval.Wording{
+	Fact:     "One of the special magic {kind}s for {key} is: {value}.",
+	Question: "\nTell me the magic {kind} that belongs to {key}.",
+	Cue:      " The magic {kind} that belongs to {key} is",
+}}
 
 func newStudy(o options) (*study, error) {
 	st := &study{o: o}
@@ -60,22 +52,25 @@ func newStudy(o options) (*study, error) {
 		return nil, winnow.ErrNoTokenizer
 	}
 	for _, path := range o.texts {
-		text, err := os.ReadFile(path)
+		data, err := os.ReadFile(path)
 		if err != nil {
 			return nil, err
 		}
-		ids := m.Tokenizer().Encode(string(text), tokenizer.EncodeOptions{})
-		ids = ids[:min(len(ids), o.tokens)]
-		for lo := 0; lo+1 < len(ids); lo += o.window {
-			st.texts = append(st.texts, ids[lo:min(lo+o.window, len(ids))])
+		t := text{name: filepath.Base(path)}
+		ids := m.Tokenizer().Encode(string(data), tokenizer.EncodeOptions{})
+		for part := range slices.Chunk(ids[:min(len(ids), o.tokens)], o.window) {
+			if len(part) > 1 {
+				t.windows = append(t.windows, part)
+			}
 		}
-	}
-	if len(st.texts) == 0 {
-		return nil, fmt.Errorf("%s: want text of at least 2 tokens", o.texts[0])
+		if len(t.windows) == 0 {
+			return nil, fmt.Errorf("%s: want text of at least 2 tokens", path)
+		}
+		st.texts = append(st.texts, t)
 	}
 	if o.needles > 0 {
 		fit := eval.Fit{Tokens: o.length, Seed: 1, N: o.needles, MaxTokens: 24}
-		if st.samples, err = fit.Samples(m.Tokenizer(), eval.Needle{Hay: eval.Prose(), Keys: 2, Value: eval.Number(5)}); err != nil {
+		if st.samples, err = fit.Samples(m.Tokenizer(), needles); err != nil {
 			return nil, err
 		}
 	}
@@ -131,187 +126,26 @@ func as(f quant.Format) func(x []float32, rows, cols int) {
 }
 
 func (st *study) run(ctx context.Context, progress func(done, total int)) error {
-	total, done := 2+12*len(formats)*len(formats[0])/3, 0
+	total, done := 2+4*len(formats)*len(formats[0])+len(together)+len(kept)*len(pairs), 0
 	step := func() { done++; progress(done, total) }
 	if err := st.real(ctx); err != nil {
 		return err
 	}
 	step()
-	exact := kvcache.Config{K: quant.F32, V: quant.F32}
 	m, err := st.open(nil, nil)
 	if err != nil {
 		return err
 	}
 	defer m.Close()
-	base, err := st.effect(ctx, m, exact)
-	if err != nil {
+	if err := st.storeEach(ctx, m, step); err != nil {
 		return err
 	}
-	base.what = "nothing"
-	st.effects = append(st.effects, base)
-	step()
-	for i, scope := range formats {
-		for _, f := range scope {
-			for _, what := range []string{"weights", "activations", "keys", "values"} {
-				e, err := st.stored(ctx, m, what, f)
-				if err != nil {
-					return err
-				}
-				e.what, e.format, e.scope = what, f.Name(), scopes[i]
-				st.effects = append(st.effects, e)
-				step()
-			}
-		}
+	if err := st.storeBoth(ctx, m, step); err != nil {
+		return err
+	}
+	if err := st.evict(ctx, m, step); err != nil {
+		return err
 	}
 	st.time(m.Config().HeadDim)
 	return nil
-}
-
-// stored judges the model with one thing stored in f and all others exact. A
-// matrix of keys or values is a block of 64 rows of a head.
-func (st *study) stored(ctx context.Context, m *winnow.Model, what string, f quant.Format) (effect, error) {
-	cfg := kvcache.Config{K: quant.F32, V: quant.F32}
-	var err error
-	switch what {
-	case "weights":
-		if m, err = st.open(as(f), nil); err != nil {
-			return effect{}, err
-		}
-		defer m.Close()
-	case "activations":
-		cols := st.inputs(m)
-		if m, err = st.open(nil, func(weight string, x []float32) {
-			if n := cols[weight]; n > 0 {
-				as(f)(x, len(x)/n, n)
-			}
-		}); err != nil {
-			return effect{}, err
-		}
-		defer m.Close()
-	case "keys":
-		cfg.K = f
-	case "values":
-		cfg.V = f
-	}
-	return st.effect(ctx, m, cfg)
-}
-
-// inputs returns the length of the input of each weight of the layers.
-func (st *study) inputs(m *winnow.Model) map[string]int {
-	c, cols := m.Config(), map[string]int{}
-	for i := range c.NumLayers {
-		for name, n := range map[string]int{"attn_q": c.HiddenSize, "attn_output": c.NumHeads * c.HeadDim, "ffn_gate": c.HiddenSize, "ffn_down": c.IntermediateSize} {
-			cols[fmt.Sprintf("blk.%d.%s.weight", i, name)] = n
-		}
-	}
-	return cols
-}
-
-// effect takes the loss on the texts and asks for the needles.
-func (st *study) effect(ctx context.Context, m *winnow.Model, cfg kvcache.Config) (effect, error) {
-	var loss, base eval.Loss
-	for i, ids := range st.texts {
-		s, err := m.NewSession(cfg)
-		if err != nil {
-			return effect{}, err
-		}
-		l, err := eval.TextLoss(ctx, s, ids, eval.Reading{Prompt: 1, Whole: true})
-		if err != nil {
-			return effect{}, err
-		}
-		loss.Nats = append(loss.Nats, l.Nats...)
-		if len(st.base) < len(st.texts) {
-			st.base = append(st.base, l)
-		}
-		base.Nats = append(base.Nats, st.base[i].Nats...)
-	}
-	e := effect{perplexity: loss.Perplexity()}
-	var err error
-	if e.change, err = loss.Against(base); err != nil {
-		return e, err
-	}
-	var answers []eval.Result
-	for r, err := range eval.Run(ctx, eval.Setup{Model: m, Cache: func(int) kvcache.Config { return cfg }}, st.samples, eval.After) {
-		if err != nil {
-			return e, err
-		}
-		answers = append(answers, r)
-	}
-	e.needle = eval.Summarize(answers)
-	return e, nil
-}
-
-// real takes the ratios of the model's own weights, activations and rows.
-func (st *study) real(ctx context.Context) error {
-	for _, d := range distributions {
-		st.rows = append(st.rows, named{d.name, d.sampled()})
-	}
-	var w, k, v sqnr
-	acts := map[string]*sqnr{}
-	var cols map[string]int
-	m, err := st.open(func(x []float32, rows, cols int) { w.add(x, rows, cols) }, func(weight string, x []float32) {
-		if n := cols[weight]; n > 0 {
-			site := weight[strings.LastIndex(strings.TrimSuffix(weight, ".weight"), ".")+1:]
-			if acts[site] == nil {
-				acts[site] = new(sqnr)
-			}
-			acts[site].add(x, len(x)/n, n)
-		}
-	})
-	if err != nil {
-		return err
-	}
-	defer m.Close()
-	cols = st.inputs(m)
-	s, err := m.NewSession(kvcache.Config{K: quant.F32, V: quant.F32})
-	if err != nil {
-		return err
-	}
-	if err := s.Append(ctx, st.texts[0], winnow.AppendOptions{}); err != nil {
-		return err
-	}
-	c := m.Config()
-	for i := range c.NumLayers {
-		for h := range s.Cache().Layer(i).Heads {
-			head := &s.Cache().Layer(i).Heads[h]
-			n := head.Len() / kvcache.BlockRows * kvcache.BlockRows
-			key, value := make([]float32, n*c.HeadDim), make([]float32, n*c.HeadDim)
-			head.Rows(key, value, 0, n)
-			for lo := 0; lo < n; lo += kvcache.BlockRows {
-				at, end := lo*c.HeadDim, (lo+kvcache.BlockRows)*c.HeadDim
-				k.add(key[at:end], kvcache.BlockRows, c.HeadDim)
-				v.add(value[at:end], kvcache.BlockRows, c.HeadDim)
-			}
-		}
-	}
-	st.rows = append(st.rows, named{"weights of the layers", w})
-	for _, site := range slices.Sorted(maps.Keys(acts)) {
-		st.rows = append(st.rows, named{"input of " + strings.TrimSuffix(site, ".weight"), *acts[site]})
-	}
-	st.rows = append(st.rows, named{"keys, rotated", k}, named{"values", v})
-	return nil
-}
-
-// time multiplies a query with 4096 cached rows, the best of some tries.
-func (st *study) time(dim int) {
-	const rows = 4096
-	x, p := make([]float32, rows*dim), make([]float32, rows)
-	for i := range x {
-		x[i] = float32(i%17) - 8
-	}
-	for _, f := range []quant.Format{quant.F16, quant.Int8, quant.Int8Group, quant.FP8E4M3, quant.FP8E4M3Group, quant.FP8E5M2} {
-		m := quant.Pack(f, x, rows, dim)
-		var in quant.Input
-		in.Set(x[:dim], 1, dim)
-		best := speed{f, time.Hour, time.Hour}
-		for range 20 {
-			begin := time.Now()
-			m.MulT(p, rows, &in, 0, rows)
-			best.keys = min(best.keys, time.Since(begin))
-			begin = time.Now()
-			m.MulAdd(make([]float32, dim), p, rows, 1, 0, rows)
-			best.val = min(best.val, time.Since(begin))
-		}
-		st.speeds = append(st.speeds, best)
-	}
 }

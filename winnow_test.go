@@ -101,7 +101,7 @@ func TestGenerateIsDeterministic(t *testing.T) {
 // loaded write what an uninterrupted one writes.
 func TestGoingOn(t *testing.T) {
 	m := tiny(t, winnow.Options{})
-	for _, cfg := range []kvcache.Config{{}, {K: quant.Int8, Policy: policy.SnapKV{Budget: 40}}, {Policy: policy.Window{Sink: 2, Recent: 30, Renumber: true}}, {Policy: policy.KVzip{Budget: 40, Chunk: 50}}, {Policy: policy.Recycled{Over: policy.ExpectedAttention{Budget: 40}, TopK: 20, Stride: 1}, Pin: 3}} {
+	for _, cfg := range []kvcache.Config{{}, {K: quant.Int8, Policy: policy.SnapKV{Budget: 40}}, {Policy: policy.Window{Sink: 2, Recent: 30, Renumber: true}}, {Policy: policy.KVzip{Budget: 40, Chunk: 50}}, {Policy: policy.Recycled{Over: policy.ExpectedAttention{Budget: 40}, TopK: 20, Stride: 1}, Pin: []kvcache.Range{{To: 3}}}} {
 		prompt := strings.Repeat("what was kept of the long text ", 5)
 		all, _ := write(t, session(t, m, cfg), prompt, winnow.GenerateOptions{MaxTokens: 30})
 		s := session(t, m, cfg)

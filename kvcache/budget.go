@@ -16,6 +16,16 @@ type Budgeted interface {
 	WithBudget(shape Shape, rows int) Policy
 }
 
+// Bounded is a Budgeted policy that may drop rows while text is generated, so
+// that its budget holds then too. Such a policy drops a row a step, and what was
+// dropped still takes memory until a head is rewritten, for which MaxBytes leaves
+// room. Others drop rows when a prompt ends, and must do so by Head.Keep, which
+// frees them at once.
+type Bounded interface {
+	Budgeted
+	Bounded() bool
+}
+
 // divide turns MaxBytes into the policy's budget.
 func (c *Config) divide(shape Shape) error {
 	if c.MaxBytes == 0 {
@@ -33,11 +43,12 @@ func (c *Config) divide(shape Shape) error {
 		return fmt.Errorf("got MaxBytes with rows stored as %s and %s, want formats whose rows share no scales with others of their block", f.K.Name(), f.V.Name())
 	}
 	rows := shape.RowsWithin(*c, c.MaxBytes)
-	if rows <= c.Pin {
-		least := int64(shape.NumLayers*shape.NumKVHeads) * c.worst(shape.HeadDim, c.Pin+1)
-		return fmt.Errorf("got MaxBytes %d, which is room for %d rows a head; want at least %d for one row beside %d pinned ones", c.MaxBytes, rows, least, c.Pin)
+	pinned := c.Pinned()
+	if rows <= pinned {
+		least := int64(shape.NumLayers*shape.NumKVHeads) * c.worst(shape.HeadDim, pinned+1)
+		return fmt.Errorf("got MaxBytes %d, which is room for %d rows a head; want at least %d for one row beside %d pinned ones", c.MaxBytes, rows, least, pinned)
 	}
-	if c.Policy = p.WithBudget(shape, rows-c.Pin); c.Policy == nil {
+	if c.Policy = p.WithBudget(shape, rows-pinned); c.Policy == nil {
 		return fmt.Errorf("got MaxBytes with %T, of which something keeps what it has to whatever its budget is", p)
 	}
 	return nil
@@ -45,9 +56,10 @@ func (c *Config) divide(shape Shape) error {
 
 // RowsWithin returns how many rows each KV head of each layer may hold so that
 // all together never take more than maxBytes: each gets an even share. In a
-// share is room for the last 63 rows as float32, for the encoded others, for 9
-// bytes of columns a row, and for evicted rows in blocks that are not rewritten
-// yet, which are at most 64, or a seventh of the rows if that is more.
+// share is room for the last 63 rows as float32, for the encoded others, and for
+// 9 bytes of columns a row; if the policy is Bounded, also for evicted rows in
+// blocks that are not rewritten yet, which are at most 64, or a seventh of the
+// rows if that is more.
 func (s Shape) RowsWithin(cfg Config, maxBytes int64) int {
 	cfg = cfg.filled()
 	share := maxBytes / int64(s.NumLayers*s.NumKVHeads)
@@ -61,7 +73,10 @@ const columnBytes = 4 + 4 + 1
 // worst returns the most that a head of n rows takes.
 func (c Config) worst(dim, n int) int64 {
 	tail := min(n, BlockRows-1)
-	slack := max(BlockRows, n/(slackShare-1))
+	slack := 0
+	if b, ok := c.Policy.(Bounded); ok && b.Bounded() {
+		slack = max(BlockRows, n/(slackShare-1))
+	}
 	size := func(f quant.Format) int64 {
 		return int64(f.Size(n-tail+slack, dim)) + int64(quant.F32.Size(tail, dim))
 	}

@@ -23,11 +23,51 @@ func (p last) Keep(l *Layer, s Step, _ *attention.Scores) {
 	}
 }
 
+func (last) Bounded() bool { return true }
+
 func (p last) WithBudget(_ Shape, rows int) Policy {
 	if p.n < 0 {
 		return nil
 	}
 	return last{rows}
+}
+
+// ends keeps the last n rows when a prompt ends.
+type ends struct{ last }
+
+func (ends) Bounded() bool { return false }
+
+func (p ends) Keep(l *Layer, s Step, _ *attention.Scores) {
+	for h := range l.Heads {
+		if hd := &l.Heads[h]; s.Prompt && hd.Len() > p.n {
+			hd.Score()
+			hd.Keep(appendSlots(nil, hd.Len()-p.n, hd.Len()))
+		}
+	}
+}
+
+func (p ends) WithBudget(_ Shape, rows int) Policy { return ends{last{rows}} }
+
+// A policy that drops rows when prompts end gets all the room that there is: at
+// the worst moment, with 63 rows as float32, the cache takes just what a head's
+// share is said to hold.
+func TestMaxBytesTight(t *testing.T) {
+	shape := Shape{2, 4, 2, 8}
+	cfg := Config{Policy: ends{}, MaxBytes: 100_000}
+	rows := shape.RowsWithin(cfg, cfg.MaxBytes)
+	c, err := New(shape, cfg)
+	require.NoError(t, err)
+	n := 20*BlockRows - 1
+	c.Begin(Step{Pos: appendSlots(nil, 0, n), Prompt: true, Kind: make([]uint8, n)})
+	for i := range shape.NumLayers {
+		c.Update(i, 0, make([]float32, 32*n), make([]float32, 16*n), make([]float32, 16*n))
+		c.Done(i)
+	}
+	require.Equal(t, rows, c.Rows())
+	require.EqualValues(t, 4*(rows*(2*16+columnBytes)+63*(2*32-2*16)), c.Bytes())
+	require.InDelta(t, cfg.MaxBytes, c.Bytes(), 4*(2*16+columnBytes), "no row more fits")
+	cfg.Policy = last{}
+	require.Less(t, shape.RowsWithin(cfg, cfg.MaxBytes), rows, "where rows leave with each token there is slack")
 }
 
 // The bytes are never exceeded, whatever the slack and the tail are at the
@@ -74,7 +114,7 @@ func TestMaxBytes(t *testing.T) {
 		{Config{MaxBytes: 1 << 20, Policy: rude{}}, "policy kvcache.rude"},
 		{Config{MaxBytes: -1, Policy: last{}}, "MaxBytes -1"},
 		{Config{MaxBytes: 1 << 20, Policy: last{-1}}, "whatever its budget"},
-		{Config{MaxBytes: 9359, Policy: last{}, Pin: 3}, "room for 3 rows a head; want at least 9360 for one row beside 3 pinned ones"},
+		{Config{MaxBytes: 9359, Policy: last{}, Pin: []Range{{0, 3}}}, "room for 3 rows a head; want at least 9360 for one row beside 3 pinned ones"},
 	} {
 		_, err := New(shape, c.cfg)
 		require.ErrorContains(t, err, c.want)

@@ -21,15 +21,15 @@ type Config struct {
 	K, V   quant.Format // nil: f16
 	Policy Policy       // nil: keep everything
 
-	// Pin is the length of a beginning, such as a system prompt, that no policy
-	// can drop: the policy does not see the rows at positions below it. They are
-	// always shown and come on top of the policy's budget.
-	Pin int
+	// Pin are positions that no policy can drop, such as those of a system prompt
+	// or of instructions within a text: the policy does not see their rows. They
+	// are always shown and come on top of the policy's budget.
+	Pin []Range
 
 	// MaxBytes is the most that the cache's rows may take when a prompt has
 	// ended, and while text is generated if the policy bounds that; 0: the
 	// policy's own budget says. The policy, which must be Budgeted, gets the
-	// budget Shape.RowsWithin, less Pin.
+	// budget Shape.RowsWithin, less the pinned rows.
 	MaxBytes int64
 
 	// Model is asked for what Layer.Weights is to be, if the policy needs it.
@@ -112,6 +112,7 @@ type Cache struct {
 	tile     Step               // the part of it in the current Update
 	view     attention.View     // of the current Update
 	narrowed [][]attention.Span // [NumKVHeads] memory of a view that a plan narrows
+	planned  Plan               // what it was made by
 	work     *workspace         // memory of the view and of the policy
 	exact    exactRows          // the current layer's rows on their way into blocks
 	spare    *attention.Scores
@@ -126,8 +127,9 @@ func New(shape Shape, cfg Config) (*Cache, error) {
 			return nil, fmt.Errorf("kvcache: format %s wants rows of a multiple of %d, have heads of %d", f.Name(), f.Block(), shape.HeadDim)
 		}
 	}
-	if cfg.Pin < 0 {
-		return nil, fmt.Errorf("kvcache: got Pin %d, want at least 0", cfg.Pin)
+	var err error
+	if cfg.Pin, err = sortPins(cfg.Pin); err != nil {
+		return nil, fmt.Errorf("kvcache: %w", err)
 	}
 	if err := cfg.divide(shape); err != nil {
 		return nil, fmt.Errorf("kvcache: %w", err)
@@ -169,6 +171,7 @@ func (c *Cache) Update(i, lo int, q, k, v []float32) attention.View {
 	c.exact.load(l, c.tile, k, v)
 	c.work.reset()
 	plan := c.plan(l)
+	c.planned = plan
 	for h := range l.Heads {
 		c.view.Heads[h] = c.spans(l, h, plan, &c.narrowed[h])
 	}

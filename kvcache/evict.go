@@ -17,7 +17,17 @@ func (hd *Head) Keep(idx []int32) {
 	if len(idx) == hd.Len() {
 		return
 	}
-	idx = hd.withPinned(idx)
+	if v := hd.hidden; v != nil {
+		v.store(hd)
+		hd.keep(v.with(make([]int32, 0, len(hd.pos)), idx, len(hd.pos)))
+		v.look(hd)
+		return
+	}
+	hd.keep(idx)
+}
+
+// keep is Keep for the head's own slots.
+func (hd *Head) keep(idx []int32) {
 	base, rest := 0, idx
 	for i := range hd.blocks {
 		b := &hd.blocks[i]
@@ -39,21 +49,6 @@ func (hd *Head) Keep(idx []int32) {
 	hd.compact(0)
 }
 
-// withPinned returns idx counted from the first row, after the hidden ones.
-func (hd *Head) withPinned(idx []int32) []int32 {
-	if hd.pinned == 0 {
-		return idx
-	}
-	all := make([]int32, 0, hd.pinned+len(idx))
-	for j := range hd.pinned {
-		all = append(all, int32(j))
-	}
-	for _, s := range idx {
-		all = append(all, s+int32(hd.pinned))
-	}
-	return all
-}
-
 // Drop drops the slots lo..hi-1.
 func (hd *Head) Drop(lo, hi int) {
 	if lo < 0 || lo > hi || hi > hd.Len() {
@@ -62,7 +57,17 @@ func (hd *Head) Drop(lo, hi int) {
 	if lo == hi {
 		return
 	}
-	lo, hi = lo+hd.pinned, hi+hd.pinned
+	if v := hd.hidden; v != nil {
+		v.store(hd)
+		v.each(lo, hi, func(from, n int) { hd.drop(from, from+n) })
+		v.look(hd)
+		return
+	}
+	hd.drop(lo, hi)
+}
+
+// drop is Drop for the head's own slots.
+func (hd *Head) drop(lo, hi int) {
 	base := 0
 	for i := range hd.blocks {
 		b := &hd.blocks[i]

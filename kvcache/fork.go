@@ -2,7 +2,6 @@ package kvcache
 
 import (
 	"slices"
-	"sort"
 
 	"github.com/winnowlm/winnow/attention"
 )
@@ -16,7 +15,7 @@ func (c *Cache) Fork() *Cache {
 	f.layers = slices.Clone(c.layers)
 	for i := range f.layers {
 		l := &f.layers[i]
-		l.work = f.work
+		l.work, l.hidden = f.work, nil
 		if l.Memo != nil {
 			l.Memo = l.Memo.Clone()
 		}
@@ -43,7 +42,7 @@ func (c *Cache) Truncate(pos int32) {
 		before := l.bytes
 		for h := range l.Heads {
 			hd := &l.Heads[h]
-			hd.Drop(sort.Search(hd.Len(), func(j int) bool { return hd.pos[j] >= pos }), hd.Len())
+			hd.Drop(slotOf(hd.pos, pos), hd.Len())
 		}
 		if l.seen != nil {
 			l.seen = nil

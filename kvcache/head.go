@@ -18,9 +18,10 @@ type Layer struct {
 	Weights          attention.Weights // of the model; zero unless Config.Model says
 	Memo             Memo              // a policy's notes; cloned by Fork, dropped by Truncate, not saved
 
-	seen  *attention.Scores // attention recorded so far in an unfinished prompt
-	bytes int64             // of all heads
-	work  *workspace        // of the cache
+	seen   *attention.Scores // attention recorded so far in an unfinished prompt
+	bytes  int64             // of all heads
+	work   *workspace        // of the cache
+	hidden []hidden          // [NumKVHeads] memory for hiding pinned rows
 }
 
 // Memo is what a policy remembers of a layer beside the rows' scores. The
@@ -67,7 +68,7 @@ type Head struct {
 	kind  []uint8   // nil: all 0
 	score []float32 // nil: all 0
 
-	pinned int // first rows that are hidden while a policy is asked; else 0
+	hidden *hidden // the pinned rows, while a policy is asked; else nil
 
 	listed []attention.Span // the first blocks, or none, as they are shown whole
 }
@@ -89,27 +90,38 @@ var ascending = func() (idx [BlockRows]int32) {
 }()
 
 // Len returns the number of rows.
-func (hd *Head) Len() int { return len(hd.pos) - hd.pinned }
+func (hd *Head) Len() int { return len(hd.Pos()) }
 
 // Dim returns the length of a row.
 func (hd *Head) Dim() int { return hd.dim }
 
 // Pos returns the position of each slot, ascending. It must not be changed and
 // is valid until the head next changes.
-func (hd *Head) Pos() []int32 { return hd.pos[hd.pinned:] }
+func (hd *Head) Pos() []int32 {
+	if hd.hidden != nil {
+		return hd.hidden.pos
+	}
+	return hd.pos
+}
 
 // Kind returns the kind of the row in a slot.
 func (hd *Head) Kind(slot int) uint8 {
 	if hd.kind == nil {
 		return 0
 	}
-	return hd.kind[hd.pinned+slot]
+	if hd.hidden != nil {
+		slot = hd.hidden.slot(slot)
+	}
+	return hd.kind[slot]
 }
 
 // Score returns the column that policies may write to: one value a slot, new
 // rows start at 0. It travels with its row through eviction, forks and files.
 func (hd *Head) Score() []float32 {
-	return hd.fillScore()[hd.pinned:]
+	if hd.hidden != nil {
+		return hd.hidden.scores(hd)
+	}
+	return hd.fillScore()
 }
 
 // fillScore extends the column to all rows, hidden ones too.
@@ -126,7 +138,25 @@ func (hd *Head) Rows(k, v []float32, lo, hi int) {
 	if lo < 0 || lo > hi || hi > hd.Len() {
 		panic(fmt.Sprintf("kvcache: Rows: got slots %d..%d, want some of %d", lo, hi, hd.Len()))
 	}
-	lo, hi = lo+hd.pinned, hi+hd.pinned
+	if hd.hidden == nil {
+		hd.rows(k, v, lo, hi)
+		return
+	}
+	at := hi - lo
+	hd.hidden.each(lo, hi, func(from, n int) {
+		at -= n
+		part := func(x []float32) []float32 {
+			if x == nil {
+				return nil
+			}
+			return x[at*hd.dim:]
+		}
+		hd.rows(part(k), part(v), from, from+n)
+	})
+}
+
+// rows is Rows for the head's own slots.
+func (hd *Head) rows(k, v []float32, lo, hi int) {
 	first, base := lo, 0
 	for i := range hd.blocks {
 		b := &hd.blocks[i]

@@ -44,12 +44,12 @@ func (c *Cache) Rehearse(tokens []int32, first int32, lead func(before []int32) 
 		c.learn(f)
 	}
 	for i := range c.layers {
-		c.layers[i].hide(c.cfg.Pin)
+		c.hide(&c.layers[i])
 	}
 	r.Settle(c.layers)
 	c.bytes = 0
 	for i := range c.layers {
-		c.layers[i].hide(0)
+		c.layers[i].show()
 		c.bytes += c.layers[i].count()
 	}
 	return nil

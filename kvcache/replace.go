@@ -14,7 +14,7 @@ func (hd *Head) Clone() Head {
 		hd.blocks[j].own = false
 	}
 	c := *hd
-	c.listed = nil
+	c.listed, c.hidden = nil, hd.hidden.clone()
 	c.blocks = slices.Clone(hd.blocks)
 	c.tailK, c.tailV = slices.Clone(hd.tailK), slices.Clone(hd.tailV)
 	c.pos, c.kind, c.score = slices.Clone(hd.pos), slices.Clone(hd.kind), slices.Clone(hd.score)
@@ -33,8 +33,15 @@ func (hd *Head) Replace(slots []int32, k, v []float32) {
 	if len(k) != len(slots)*hd.dim || len(v) != len(k) {
 		panic(fmt.Sprintf("kvcache: Replace: got %d and %d values, want %d slots of %d", len(k), len(v), len(slots), hd.dim))
 	}
+	if v := hd.hidden; v != nil {
+		own := make([]int32, len(slots))
+		for j, s := range slots {
+			own[j] = int32(v.slot(int(s)))
+		}
+		slots = own
+	}
 	hd.unlist()
-	base, at := -hd.pinned, 0
+	base, at := 0, 0
 	for i := range hd.blocks {
 		b := &hd.blocks[i]
 		n, _ := slices.BinarySearch(slots[at:], int32(base+len(b.live)))

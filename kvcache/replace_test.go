@@ -59,11 +59,6 @@ func TestReplace(t *testing.T) {
 		require.Equal(t, wantK, forkK)
 		require.Equal(t, wantV, forkV)
 
-		c.Layer(0).hide(2)
-		hd.Replace([]int32{0}, k[:4], v[:4])
-		c.Layer(0).hide(0)
-		gotK, _ = read(hd)
-		require.InDeltaSlice(t, k[:4], gotK[8:12], 0.1, "slot 0 behind two pinned rows")
 		require.Panics(t, func() { hd.Replace([]int32{1, 1}, make([]float32, 8), make([]float32, 8)) })
 		require.Panics(t, func() { hd.Replace([]int32{int32(hd.Len())}, k[:4], v[:4]) })
 		require.Panics(t, func() { hd.Replace([]int32{1}, k, v) })

@@ -74,7 +74,7 @@ func bench(ctx context.Context, args []string, stdout io.Writer) error {
 		return err
 	}
 	head.K, head.V, head.Policy = cache.K, cache.V, cache.Policy
-	if cache.Policy != "none" {
+	if head.MaxBytes = int64(cache.Bytes); cache.Policy != "none" && head.MaxBytes == 0 {
 		head.Budget = cache.Budget
 	}
 	t := table{w: stdout, head: head, json: *asJSON}

@@ -24,7 +24,8 @@ type setting struct {
 	K          string `json:"k"`
 	V          string `json:"v"`
 	Policy     string `json:"policy"`
-	Budget     int    `json:"budget"` // 0 without a policy
+	Budget     int    `json:"budget"`       // 0 without a policy, or with bytes
+	MaxBytes   int64  `json:"kv_max_bytes"` // 0 without
 }
 
 // result is a line of JSON.
@@ -83,6 +84,9 @@ func (t *table) header() error {
 	policy := s.Policy
 	if s.Budget > 0 {
 		policy = fmt.Sprintf("%s, budget %d", policy, s.Budget)
+	}
+	if s.MaxBytes > 0 {
+		policy = fmt.Sprintf("%s, budget %s", policy, cli.Bytes(s.MaxBytes))
 	}
 	_, err := fmt.Fprintf(t.w, "model %s: %.2f M parameters, %s\ncpu   %s: %s\ncache k %s, v %s; policy %s\n\n"+
 		"| %-14s | %7s | %10s | %21s | %10s | %10s |\n|%s|%s:|%s:|%s:|%s:|%s:|\n",

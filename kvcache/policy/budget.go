@@ -11,6 +11,12 @@ func budgeted(p kvcache.Policy, shape kvcache.Shape, rows int) kvcache.Policy {
 	return nil
 }
 
+// bounded reports whether a policy that another is made of is.
+func bounded(p kvcache.Policy) bool {
+	b, ok := p.(kvcache.Bounded)
+	return ok && b.Bounded()
+}
+
 // rest returns what is left of a budget, or a size that is refused.
 func rest(rows, used int) int {
 	if rows <= used {
@@ -26,6 +32,9 @@ func (p Window) WithBudget(_ kvcache.Shape, rows int) kvcache.Policy {
 	return p
 }
 
+// Bounded implements kvcache.Bounded.
+func (Window) Bounded() bool { return true }
+
 // WithBudget implements kvcache.Budgeted.
 func (p SnapKV) WithBudget(_ kvcache.Shape, rows int) kvcache.Policy {
 	p.Budget = rows
@@ -39,11 +48,17 @@ func (p H2O) WithBudget(_ kvcache.Shape, rows int) kvcache.Policy {
 	return p
 }
 
+// Bounded implements kvcache.Bounded.
+func (H2O) Bounded() bool { return true }
+
 // WithBudget implements kvcache.Budgeted.
 func (p TOVA) WithBudget(_ kvcache.Shape, rows int) kvcache.Policy {
 	p.Budget = rows
 	return p
 }
+
+// Bounded implements kvcache.Bounded.
+func (TOVA) Bounded() bool { return true }
 
 // WithBudget implements kvcache.Budgeted.
 func (p KeyDiff) WithBudget(_ kvcache.Shape, rows int) kvcache.Policy {
@@ -119,6 +134,9 @@ func (p Merge) WithBudget(shape kvcache.Shape, rows int) kvcache.Policy {
 	return p
 }
 
+// Bounded implements kvcache.Bounded, as its Policy does.
+func (p Merge) Bounded() bool { return bounded(p.Policy) }
+
 // WithBudget implements kvcache.Budgeted: the budget is Over's.
 func (p Recycled) WithBudget(shape kvcache.Shape, rows int) kvcache.Policy {
 	if p.Over = budgeted(p.Over, shape, rows); p.Over == nil {
@@ -126,3 +144,6 @@ func (p Recycled) WithBudget(shape kvcache.Shape, rows int) kvcache.Policy {
 	}
 	return p
 }
+
+// Bounded implements kvcache.Bounded, as Over does.
+func (p Recycled) Bounded() bool { return bounded(p.Over) }

@@ -227,6 +227,10 @@ func (r *ranked) set(l *kvcache.Layer, score []float32, slot, pos []int32) {
 func (f *fullStep) show(l *kvcache.Layer, topK int) [][]int32 {
 	for h := range l.Heads {
 		own := l.Heads[h].Len() - 1
+		if own < 0 { // all rows are pinned
+			f.picks[h] = f.picks[h][:0]
+			continue
+		}
 		pos := l.Heads[h].Pos()[:own]
 		f.picks[h] = append(f.partial(l.Slots(topK + 1)[:0], h, pos, topK), int32(own))
 	}

@@ -55,28 +55,34 @@ func check(p kvcache.Policy, shape kvcache.Shape, cfg kvcache.Config) error {
 // says, of those that its score is for.
 func keepRanked(l *kvcache.Layer, score [][]float32, keep []int) {
 	for h, own := range score {
-		keepBest(l, l.Heads[h:h+1], own, keep[h])
+		keepTop(l, &l.Heads[h], own, keep[h])
 	}
 }
 
 // same returns n for each head of l.
 func same(l *kvcache.Layer, n int) []int { return slices.Repeat([]int{n}, len(l.Heads)) }
 
-// keepBest keeps, in each of the heads, the n best of the rows that score is
-// for, which are the first, and all rows after them.
+// keepTop keeps the n best of the rows that score is for, which are the head's
+// first, and all rows after them.
+func keepTop(l *kvcache.Layer, hd *kvcache.Head, score []float32, n int) {
+	if len(score) > n {
+		keep := top(l.Slots(hd.Len()), score, n)
+		hd.Keep(span(keep, len(score), hd.Len()))
+	}
+}
+
+// keepBest is keepTop in each of the heads, for a policy that is Bounded: the
+// one row that leaves with each token is dropped without rewriting the others.
 func keepBest(l *kvcache.Layer, heads []kvcache.Head, score []float32, n int) {
-	switch drop := len(score) - n; {
-	case drop <= 0:
-	case drop == 1: // as at each step of a policy that bounds what is generated
+	if len(score)-n == 1 {
 		least := worst(score)
 		for h := range heads {
 			heads[h].Drop(least, least+1)
 		}
-	default:
-		for h := range heads {
-			keep := top(l.Slots(heads[h].Len()), score, n)
-			heads[h].Keep(span(keep, len(score), heads[h].Len()))
-		}
+		return
+	}
+	for h := range heads {
+		keepTop(l, &heads[h], score, n)
 	}
 }
 

@@ -39,8 +39,14 @@ func (p Window) sizes() (sink, recent int) {
 	return max(0, sink), recent
 }
 
-// Check refuses a window without recent rows.
-func (p Window) Check(kvcache.Shape, kvcache.Config) error {
+// Check refuses a window without recent rows, and to renumber around rows that
+// are pinned within the text: they are neither sinks nor recent.
+func (p Window) Check(_ kvcache.Shape, cfg kvcache.Config) error {
+	for _, r := range cfg.Pin {
+		if p.Renumber && r.From > 0 {
+			return fmt.Errorf("policy: Window: got Renumber with Pin from %d to %d, want no rows pinned but the first", r.From, r.To)
+		}
+	}
 	if p.Recent < 0 {
 		return fmt.Errorf("policy: Window: got Recent %d, want at least 1", p.Recent)
 	}

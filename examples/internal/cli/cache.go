@@ -15,7 +15,9 @@ type Cache struct {
 	fs                            *flag.FlagSet
 	Policy                        string
 	Budget, observe, sink, stride int
-	pin, kernel                   int
+	kernel                        int
+	pin                           Ranges
+	Bytes                         Size   // in place of Budget, 0: not given
 	K, V                          string // names of formats
 }
 
@@ -48,6 +50,9 @@ var methods = []method{
 	}},
 	{"kvzip", []string{"budget"}, func(c *Cache) kvcache.Policy { return policy.KVzip{Budget: c.Budget} }},
 	{"merge", []string{"budget", "observe", "kernel"}, func(c *Cache) kvcache.Policy { return policy.Merge{Policy: c.snapKV()} }},
+	{"lookm", []string{"budget"}, func(c *Cache) kvcache.Policy { // without its preference for text: that is all there is here
+		return policy.Merge{Policy: policy.LookM{Important: c.Budget / 2, Recent: c.Budget - c.Budget/2, NoPrior: true}}
+	}},
 	{"criticalkv", []string{"budget", "observe", "kernel"}, func(c *Cache) kvcache.Policy { return policy.CriticalKV{Scorer: c.snapKV()} }},
 	{"keydiff", []string{"budget"}, func(c *Cache) kvcache.Policy { return policy.KeyDiff{Budget: c.Budget} }},
 	{"recycled", []string{"budget", "stride", "kernel"}, func(c *Cache) kvcache.Policy {
@@ -79,7 +84,8 @@ func NewPolicy(name string, budget, kernel int) (kvcache.Policy, error) {
 	return cfg.Policy, err
 }
 
-// CacheFlags adds -policy, -budget, -observe, -kernel, -sink, -stride, -pin, -k and -v.
+// CacheFlags adds -policy, -budget, -kv-bytes, -observe, -kernel, -sink, -stride,
+// -pin, -k and -v.
 func CacheFlags(fs *flag.FlagSet) *Cache {
 	c := &Cache{fs: fs}
 	formats := "format of cached %s: " + strings.Join(quant.Names(), ", ")
@@ -89,7 +95,8 @@ func CacheFlags(fs *flag.FlagSet) *Cache {
 	fs.IntVar(&c.kernel, "kernel", 0, "neighbouring `rows` over which the same ones and recycled pool attention, odd; 0: 5, recycled 7")
 	fs.IntVar(&c.sink, "sink", 4, "first `rows` among the budget of window, streamingllm")
 	fs.IntVar(&c.stride, "stride", 10, "`tokens` from one full step of recycled to the next")
-	fs.IntVar(&c.pin, "pin", 0, "first `rows` that stay beside the policy's budget, such as a system prompt's")
+	fs.Var(&c.Bytes, "kv-bytes", "`size` of the whole cache, such as 64M, in place of -budget: the policy's rows are as many as fit when a prompt has ended")
+	fs.Var(&c.pin, "pin", "`positions` whose rows stay beside the policy's budget, such as 0:32 for a system prompt of 32 tokens; several with commas between")
 	fs.StringVar(&c.K, "k", "f16", strings.Replace(formats, "%s", "keys", 1))
 	fs.StringVar(&c.V, "v", "f16", strings.Replace(formats, "%s", "values", 1))
 	return c
@@ -113,7 +120,7 @@ func (c *Cache) Config() (kvcache.Config, error) {
 	if err := c.check(methods[i]); err != nil {
 		return cfg, err
 	}
-	cfg.Policy, cfg.Pin = methods[i].make(c), c.pin
+	cfg.Policy, cfg.Pin, cfg.MaxBytes = methods[i].make(c), c.pin, int64(c.Bytes)
 	if p, ok := cfg.Policy.(kvcache.Checker); ok {
 		if err := p.Check(kvcache.Shape{}, cfg); err != nil {
 			return cfg, Usagef("%v", err)
@@ -130,14 +137,16 @@ func (c *Cache) check(m method) error {
 		}
 	}
 	least := 1
-	if m.name == "h2o" {
-		least = 2 // a heavy one and a recent one
+	if m.name == "h2o" || m.name == "lookm" {
+		least = 2 // an important one and a recent one
 	}
 	switch {
-	case m.heeds == nil && c.pin != 0:
+	case m.heeds == nil && c.pin != nil:
 		return Usagef("-pin does nothing with -policy %s", m.name)
-	case c.pin < 0:
-		return Usagef("-pin: got %d rows, want at least 0", c.pin)
+	case m.heeds == nil && c.Bytes != 0:
+		return Usagef("-kv-bytes does nothing with -policy %s", m.name)
+	case c.Bytes != 0 && len(Given(c.fs, "budget")) > 0:
+		return Usagef("-budget and -kv-bytes: got both, want one of them")
 	case m.heeds != nil && c.Budget < least:
 		return Usagef("-budget: got %d rows, want at least %d", c.Budget, least)
 	case slices.Contains(m.heeds, "sink") && (c.sink < 0 || c.sink >= c.Budget):

@@ -71,6 +71,28 @@ func TestInts(t *testing.T) {
 	}
 }
 
+func TestSize(t *testing.T) {
+	for text, want := range map[string]Size{"1": 1, "65536": 65536, "64K": 65536, "1.5M": 3 << 19, "2G": 2 << 30} {
+		var s Size
+		require.NoError(t, s.Set(text))
+		assert.Equal(t, want, s, text)
+	}
+	var s Size
+	for _, bad := range []string{"", "K", "0", "-1", "0.5", "1T", "1KK", "nan", "inf", "1e300", "9999999G"} {
+		assert.Error(t, s.Set(bad), "%q", bad)
+	}
+}
+
+func TestRanges(t *testing.T) {
+	var l Ranges
+	require.NoError(t, l.Set("0:32, 100:120"))
+	assert.Equal(t, Ranges{{From: 0, To: 32}, {From: 100, To: 120}}, l)
+	assert.Equal(t, "0:32,100:120", l.String())
+	for _, bad := range []string{"", "32", "4:4", "5:4", "-1:4", "0:32,", "0:2147483648", "a:b"} {
+		assert.Error(t, l.Set(bad), "%q", bad)
+	}
+}
+
 func TestText(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "text")
 	require.NoError(t, os.WriteFile(file, []byte("of a file\n"), 0o600))
@@ -130,6 +152,9 @@ func TestCache(t *testing.T) {
 		"-policy snapkv -kernel 9":            {K: quant.F16, V: quant.F16, Policy: policy.SnapKV{Budget: 1024, Kernel: 9}},
 		"-policy keydiff":                     {K: quant.F16, V: quant.F16, Policy: policy.KeyDiff{Budget: 1024}},
 		"-policy recycled -stride 5":          {K: quant.F16, V: quant.F16, Policy: policy.Recycled{TopK: 1024, Stride: 5}},
+		"-policy lookm -budget 65":            {K: quant.F16, V: quant.F16, Policy: policy.Merge{Policy: policy.LookM{Important: 32, Recent: 33, NoPrior: true}}},
+		"-policy tova -kv-bytes 1.5M":         {K: quant.F16, V: quant.F16, Policy: policy.TOVA{Budget: 1024}, MaxBytes: 3 << 19},
+		"-policy tova -pin 0:4,9:12":          {K: quant.F16, V: quant.F16, Policy: policy.TOVA{Budget: 1024}, Pin: []kvcache.Range{{To: 4}, {From: 9, To: 12}}},
 		"-policy snapkv -budget 1 -k bf16":    {K: quant.BF16, V: quant.F16, Policy: policy.SnapKV{Budget: 1}},
 	} {
 		got, err := config(args)
@@ -145,6 +170,11 @@ func TestCache(t *testing.T) {
 		"-policy tova -stride 5":              "-stride does nothing with -policy tova",
 		"-policy recycled -stride 0":          "at least 1",
 		"-policy h2o -budget 1":               "at least 2",
+		"-policy lookm -budget 1":             "at least 2",
+		"-kv-bytes 64M":                       "-kv-bytes does nothing with -policy none",
+		"-pin 0:4":                            "-pin does nothing with -policy none",
+		"-policy streamingllm -pin 4:8":       "Pin from 4 to 8",
+		"-policy tova -budget 4 -kv-bytes 1K": "want one of them",
 		"-policy none -observe 8":             "-observe does nothing",
 		"-policy window -observe 8":           "-observe does nothing",
 		"-policy snapkv -sink 8":              "-sink does nothing",

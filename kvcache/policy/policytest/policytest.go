@@ -8,14 +8,13 @@
 //     and a fork leaves its parent alone;
 //   - Truncate leaves what was there before, where nothing was dropped since;
 //   - the budget is exact, positions ascend, and memory is freed;
-//   - pinned rows stay, beside the budget;
+//   - pinned rows stay, beside the budget, be they the first or any others;
 //   - a step that generates allocates nothing;
 //   - prefill takes one whole layer and the compressed others at its peak.
 package policytest
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"testing"
 
@@ -80,7 +79,10 @@ func Run(t *testing.T, c Case) {
 			check(t, m, c, format(t, p.k), format(t, p.v))
 		})
 		if i == 0 {
-			t.Run(c.Name+"/pinned", func(t *testing.T) { pinned(t, m, c) })
+			t.Run(c.Name+"/pinned-beginning", func(t *testing.T) { pinned(t, m, c, kvcache.Range{To: 20}) })
+			t.Run(c.Name+"/pinned-anywhere", func(t *testing.T) {
+				pinned(t, m, c, kvcache.Range{From: 3, To: 9}, kvcache.Range{From: 60, To: 72}, kvcache.Range{From: promptLen - 5, To: promptLen - 3}, kvcache.Range{From: promptLen + 4, To: promptLen + 7})
+			})
 			t.Run(c.Name+"/bytes", func(t *testing.T) { budgetInBytes(t, m, c) })
 			t.Run(c.Name+"/allocations", func(t *testing.T) { allocations(t, m, c) })
 		}
@@ -129,11 +131,13 @@ func check(t *testing.T, m model.Model, c Case, k, v quant.Format) {
 	}
 }
 
-// pinned checks that the beginning stays, that it comes on top of the budget,
-// and that all else is as without.
-func pinned(t *testing.T, m model.Model, c Case) {
-	const pin = 20
+// pinned checks that the rows of some positions stay, that they come on top of
+// the budget, and that all else is as without.
+func pinned(t *testing.T, m model.Model, c Case, pin ...kvcache.Range) {
 	cfg := kvcache.Config{Policy: c.Ample, Pin: pin}
+	if p, ok := c.Ample.(kvcache.Checker); ok && p.Check(kvcache.Shape{}, cfg) != nil {
+		t.Skip("the policy refuses these pins: ", p.Check(kvcache.Shape{}, cfg))
+	}
 	want := newRun(t, m, kvcache.Config{}).read(promptLen).next(nextLen)
 	require.Equal(t, want, newRun(t, m, cfg).read(promptLen).next(nextLen), "ample budget against the full cache")
 	cfg.Policy = c.policy()
@@ -168,8 +172,10 @@ func budgetInBytes(t *testing.T, m model.Model, c Case) {
 	require.LessOrEqual(t, kept, most)
 	require.Greater(t, kept, most*19/20, "and the budget is used")
 	require.LessOrEqual(t, r.kv.Bytes(), cfg.MaxBytes)
-	for range nextLen {
-		if r.next(1); !c.Grow {
+	b, ok := c.policy().(kvcache.Bounded)
+	require.Equal(t, !c.Grow, ok && b.Bounded(), "whether the budget holds while text is generated")
+	for range 2 * kvcache.BlockRows { // whatever the slack and the tail are
+		if r.step(); !c.Grow {
 			require.LessOrEqual(t, r.kv.Bytes(), cfg.MaxBytes)
 		}
 	}
@@ -179,15 +185,8 @@ func budgetInBytes(t *testing.T, m model.Model, c Case) {
 // that rows fill, which are fewer than the steps.
 func allocations(t *testing.T, m model.Model, c Case) {
 	r := newRun(t, m, kvcache.Config{Policy: c.policy()}).read(promptLen)
-	seqs := []model.Seq{{Tokens: []int32{1}, Pos: []int32{0}, KV: r.kv}}
-	step := func() {
-		seqs[0].Pos[0] = int32(r.at)
-		r.kv.Begin(kvcache.Step{Pos: seqs[0].Pos})
-		require.NoError(t, m.Forward(context.Background(), seqs, &r.s))
-		r.at++
-	}
 	for range 2 * kvcache.BlockRows { // until buffers have their sizes
-		step()
+		r.step()
 	}
-	require.Zero(t, testing.AllocsPerRun(kvcache.BlockRows, step), "allocations per generated token")
+	require.Zero(t, testing.AllocsPerRun(kvcache.BlockRows, r.step), "allocations per generated token")
 }

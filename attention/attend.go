@@ -40,7 +40,7 @@ func (w *Work) Attend(dst, q []float32, pos []int32, v View, p Params, h, lo, hi
 }
 
 func (w *Work) tile(dst, q []float32, pos []int32, v View, p Params, h, lo, hi int) {
-	w.load(q, p, h, lo, hi)
+	w.load(q, p, v.Heads[h], h, lo, hi)
 	w.total.reset(len(w.q)/p.HeadDim, p.HeadDim)
 	spans := v.Heads[h]
 	for i := 0; i < len(spans); {
@@ -65,7 +65,7 @@ func (v View) Ranges(h int) int {
 // h and the ranges from r on, one for each of parts.
 func (w *Work) Parts(parts []Partial, q []float32, pos []int32, v View, p Params, h, r int) {
 	check(q, q, pos, v, p)
-	w.load(q, p, h, 0, len(pos))
+	w.load(q, p, v.Heads[h], h, 0, len(pos))
 	spans := v.Heads[h]
 	from := func(r int) int {
 		return sort.Search(len(spans), func(i int) bool { return int(spans[i].At) >= r*RangeRows })
@@ -113,8 +113,9 @@ func (w *Work) attend(o *Partial, spans []Span, n int, pos []int32, p Params) {
 	}
 }
 
-// load gathers the tile's query rows of one KV head, scaled.
-func (w *Work) load(q []float32, p Params, h, lo, hi int) {
+// load gathers the tile's query rows of one KV head, scaled, for products with
+// the keys of spans.
+func (w *Work) load(q []float32, p Params, spans []Span, h, lo, hi int) {
 	gd := p.Group() * p.HeadDim
 	w.q = vec.Resize(w.q, (hi-lo)*gd)
 	for t := lo; t < hi; t++ {
@@ -123,5 +124,8 @@ func (w *Work) load(q []float32, p Params, h, lo, hi int) {
 	vec.Scale(w.q, p.Scale)
 	rows := (hi - lo) * p.Group()
 	w.in.Set(w.q, rows, p.HeadDim)
+	if len(spans) > 0 {
+		w.in.Widen(spans[0].K.Format) // if not here, then in each block
+	}
 	w.s = vec.Resize(w.s, rows*BlockRows)
 }

@@ -60,8 +60,8 @@ func (h history) view(rng *rand.Rand, f quant.Format, size int, pick bool) (v at
 			span.Pick = nil
 		}
 		for g := range v.Heads {
-			span.K = quant.Pack(quant.Keys(f), h.k[g][lo*dim:(lo+n)*dim], n, dim)
-			span.V = quant.Pack(f, h.v[g][lo*dim:(lo+n)*dim], n, dim)
+			span.K = quant.Pack(quant.Keys(f, dim), h.k[g][lo*dim:(lo+n)*dim], n, dim)
+			span.V = quant.Pack(quant.Values(f), h.v[g][lo*dim:(lo+n)*dim], n, dim)
 			v.Heads[g] = append(v.Heads[g], span)
 		}
 	}

@@ -25,7 +25,8 @@ const benchRows = 4096 // of a head
 // benchViews returns what some layers show, in blocks of memory of their own.
 func benchViews(f quant.Format, p attention.Params, layers int) []attention.View {
 	x := normal(rand.New(rand.NewPCG(1, 2)), attention.BlockRows*p.HeadDim)
-	k, v := quant.Pack(quant.Keys(f), x, attention.BlockRows, p.HeadDim), quant.Pack(f, x, attention.BlockRows, p.HeadDim)
+	k := quant.Pack(quant.Keys(f, p.HeadDim), x, attention.BlockRows, p.HeadDim)
+	v := quant.Pack(quant.Values(f), x, attention.BlockRows, p.HeadDim)
 	block := func(m quant.Matrix) quant.Matrix {
 		m.Data = slices.Clone(m.Data)
 		return m

@@ -13,7 +13,7 @@ func (w *Work) Watch(q []float32, pos []int32, v View, p Params, h int) {
 	}
 	for lo := sc.From; lo < len(pos); lo += p.TileQueries() {
 		hi := min(lo+p.TileQueries(), len(pos))
-		w.load(q, p, h, lo, hi)
+		w.load(q, p, spans, h, lo, hi)
 		o := &w.one
 		o.reset((hi-lo)*group, p.HeadDim)
 		if sc.Among != nil {

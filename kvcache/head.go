@@ -38,7 +38,7 @@ func (l *Layer) Slots(n int) []int32 { return l.work.ints.take(n) }
 func newLayer(i int, shape Shape, cfg Config) Layer {
 	l := Layer{Index: i, NumLayers: shape.NumLayers, Group: shape.NumHeads / shape.NumKVHeads, Heads: make([]Head, shape.NumKVHeads)}
 	for h := range l.Heads {
-		l.Heads[h] = Head{dim: shape.HeadDim, k: quant.Keys(cfg.K), v: cfg.V}
+		l.Heads[h] = Head{dim: shape.HeadDim, k: quant.Keys(cfg.K, shape.HeadDim), v: quant.Values(cfg.V)}
 	}
 	return l
 }

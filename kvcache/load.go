@@ -69,7 +69,7 @@ func (d *decoder) layers(c *Cache) error {
 	for i := range c.layers {
 		l := &c.layers[i]
 		for h := range l.Heads {
-			if d.head(&l.Heads[h]); d.err != nil {
+			if d.head(&l.Heads[h], c.cfg); d.err != nil {
 				return d.fail("layer %d, head %d", i, h)
 			}
 		}
@@ -155,7 +155,8 @@ func (d *decoder) ints(most int) []int32 {
 	return x
 }
 
-func (d *decoder) head(hd *Head) {
+// head reads what encoder.head has written.
+func (d *decoder) head(hd *Head, cfg Config) {
 	hd.pos = d.ints(math.MaxInt32 / 4)
 	rows := len(hd.pos)
 	if kind := d.block(rows); len(kind) > 0 {
@@ -174,11 +175,12 @@ func (d *decoder) head(hd *Head) {
 			d.broken()
 			return
 		}
-		k, v := d.bytes(hd.k.Size(stored, hd.dim)), d.bytes(hd.v.Size(stored, hd.dim))
-		hd.seal(block{
-			k: quant.Matrix{Format: hd.k, Rows: stored, Cols: hd.dim, Data: k},
-			v: quant.Matrix{Format: hd.v, Rows: stored, Cols: hd.dim, Data: v}, live: live, own: true,
-		})
+		k := quant.Matrix{Format: cfg.K, Rows: stored, Cols: hd.dim, Data: d.bytes(cfg.K.Size(stored, hd.dim))}
+		v := quant.Matrix{Format: cfg.V, Rows: stored, Cols: hd.dim, Data: d.bytes(cfg.V.Size(stored, hd.dim))}
+		if d.err != nil {
+			return
+		}
+		hd.seal(block{k: k.As(hd.k), v: v.As(hd.v), live: live, own: true})
 	}
 	tail := quant.F32.Size(BlockRows, hd.dim)
 	hd.tailK, hd.tailV = d.block(tail), d.block(tail)

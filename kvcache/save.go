@@ -16,7 +16,7 @@ import (
 // layer, and the SHA-256 of all that.
 const (
 	fileMagic   = "winnowkv"
-	fileVersion = 2
+	fileVersion = 1
 )
 
 // What Load's errors wrap, for callers who branch.
@@ -48,7 +48,7 @@ func (c *Cache) Save(w io.Writer, fingerprint [32]byte, note []byte) error {
 	e.block(note)
 	for i := range c.layers {
 		for h := range c.layers[i].Heads {
-			e.head(&c.layers[i].Heads[h])
+			e.head(&c.layers[i].Heads[h], c.cfg)
 		}
 	}
 	if e.err == nil {
@@ -92,7 +92,8 @@ func (e *encoder) ints(x []int32) {
 	e.block(b)
 }
 
-func (e *encoder) head(hd *Head) {
+// head writes blocks in the formats of cfg, in whatever layout they are.
+func (e *encoder) head(hd *Head, cfg Config) {
 	e.ints(hd.pos)
 	e.block(hd.kind)
 	score := make([]int32, len(hd.score))
@@ -105,8 +106,8 @@ func (e *encoder) head(hd *Head) {
 		b := &hd.blocks[i]
 		e.u32(uint32(b.k.Rows))
 		e.ints(b.live)
-		e.bytes(b.k.Data)
-		e.bytes(b.v.Data)
+		e.bytes(b.k.As(cfg.K).Data)
+		e.bytes(b.v.As(cfg.V).Data)
 	}
 	e.block(hd.tailK)
 	e.block(hd.tailV)

@@ -4,19 +4,6 @@ import (
 	"github.com/winnowlm/winnow/internal/vec"
 )
 
-// Keys returns the layout in which a cache keeps blocks of keys that are in f, f
-// itself if there is no other. It takes as many bytes and has the same values.
-// Such a matrix is multiplied by MulT without adding up the lanes of a vector.
-func Keys(f Format) Format {
-	switch f {
-	case F16:
-		return f16Columns
-	case BF16:
-		return bf16Columns
-	}
-	return f
-}
-
 var f16Columns, bf16Columns Format = &columns{F16.(*floats)}, &columns{BF16.(*floats)}
 
 // columns is a floating-point format by columns: the first value of each row,
@@ -91,18 +78,17 @@ func (f *columns) MulAdd(dst, p []float32, ld, n int, m Matrix, lo, hi int) {
 	decodedMulAdd(dst, p, ld, n, m, lo, hi)
 }
 
-func (f *columns) copyRow(to Matrix, i int, from Matrix, j int) {
-	for d := range to.Cols {
-		copy(f.column(to.Data, to.Rows, d, i, i+1), f.column(from.Data, from.Rows, d, j, j+1))
+func (f *columns) plain() Format { return f.floats }
+
+func (f *columns) appendRow(dst []byte, m Matrix, j int) []byte {
+	for d := range m.Cols {
+		dst = append(dst, f.column(m.Data, m.Rows, d, j, j+1)...)
 	}
+	return dst
 }
 
-// CopyRow makes row i of m, which is still being made, row j of from, a matrix
-// of the same format and width. What rows share in a header is not copied.
-func (m Matrix) CopyRow(i int, from Matrix, j int) {
-	if f, ok := m.Format.(*columns); ok {
-		f.copyRow(m, i, from, j)
-		return
+func (f *columns) setRow(m Matrix, j int, row []byte) {
+	for d := range m.Cols {
+		copy(f.column(m.Data, m.Rows, d, j, j+1), row[d*f.bytes:])
 	}
-	copy(m.Row(i), from.Row(j))
 }

@@ -10,13 +10,15 @@ type Input struct {
 	X       []float32 // [N][Cols], owned by the caller
 	N, Cols int
 
-	codes vec.Q8
-	coded bool
+	codes   vec.Q8
+	coded   bool
+	wide    vec.Q16
+	widened bool
 }
 
 // Set makes x [n][cols] the input. Codes made before are void.
 func (in *Input) Set(x []float32, n, cols int) {
-	in.X, in.N, in.Cols, in.coded = x[:n*cols], n, cols, false
+	in.X, in.N, in.Cols, in.coded, in.widened = x[:n*cols], n, cols, false, false
 }
 
 // Reserve makes room for the codes; EncodeRows may follow. cols must be a
@@ -36,4 +38,14 @@ func (in *Input) EncodeRows(lo, hi int) { in.codes.Quantize(in.X, lo, hi) }
 func Integer(f Format) bool {
 	b, ok := f.(*blockFormat)
 	return ok && b.mul != nil
+}
+
+// Widen makes 16-bit codes of all rows, which keys in f may be multiplied with.
+// If they are not made before the first product, each makes its own.
+func (in *Input) Widen(f Format) {
+	if l, ok := f.(*fours); ok && !l.values {
+		in.wide.Resize(in.N, in.Cols)
+		in.wide.Quantize(in.X, in.Cols, nil)
+		in.widened = true
+	}
 }

@@ -39,6 +39,7 @@ var x86 = []struct {
 	{"gemv", "AVX512", 16, wideGemvKernels},
 	{"gemm", "AVX512", 16, vnniKernels},
 	{"unpack", "AVX512", 16, unpackKernels},
+	{"fours", "AVX512", 16, foursKernels},
 }
 
 // arm lists the files for arm64.

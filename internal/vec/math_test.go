@@ -41,7 +41,9 @@ func TestExpIsAccurate(t *testing.T) {
 		worst := 0.0
 		for i, v := range x {
 			worst = max(worst, ulps(math.Exp(float64(v)), y[i]))
-			require.LessOrEqual(t, worst, 2.0, "exp(%v) = %v, got %v", v, math.Exp(float64(v)), y[i])
+			if !(worst <= 2) {
+				require.LessOrEqual(t, worst, 2.0, "exp(%v) = %v, got %v", v, math.Exp(float64(v)), y[i])
+			}
 		}
 		t.Logf("worst error %.2f ulp", worst)
 	})

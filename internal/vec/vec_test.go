@@ -77,11 +77,9 @@ func requireSame(t *testing.T, want, got []float32, msg ...any) {
 	t.Helper()
 	require.Equal(t, len(want), len(got), msg...)
 	for i := range want {
-		if want[i] != want[i] && got[i] != got[i] {
-			continue
+		if math.Float32bits(want[i]) != math.Float32bits(got[i]) && (want[i] == want[i] || got[i] == got[i]) {
+			require.Fail(t, "not the same", "at %d: want %v, got %v: %v", i, want[i], got[i], fmt.Sprint(msg...))
 		}
-		require.Equal(t, math.Float32bits(want[i]), math.Float32bits(got[i]),
-			"at %d: want %v, got %v: %v", i, want[i], got[i], fmt.Sprint(msg...))
 	}
 }
 
@@ -94,7 +92,18 @@ func requireNear(t *testing.T, want, got []float32, tol float64, msg ...any) {
 		if w == g || w != w && g != g {
 			continue
 		}
-		require.True(t, math.Abs(w-g) <= tol*(1+math.Abs(w)), "at %d: want %v, got %v: %v", i, w, g, fmt.Sprint(msg...))
+		if !(math.Abs(w-g) <= tol*(1+math.Abs(w))) {
+			require.Fail(t, "not near", "at %d: want %v, got %v: %v", i, w, g, fmt.Sprint(msg...))
+		}
+	}
+}
+
+// requireSum wants what is within a part of size, the sum of the magnitudes of
+// the terms, of the exact sum.
+func requireSum(t *testing.T, sum float64, got float32, part, size float64, format string, args ...any) {
+	if !(math.Abs(sum-float64(got)) <= part*size+1e-36) {
+		t.Helper()
+		require.Fail(t, "not the sum", "want %v, got %v, terms of %v: %s", sum, got, size, fmt.Sprintf(format, args...))
 	}
 }
 

@@ -161,3 +161,12 @@ def story(rng, sentences):
         if i % 6 == 5:
             text = text.rstrip() + "\n"
     return text.strip(), w
+
+
+if __name__ == "__main__":
+    # world.py SEED STORIES: stories of 20 to 60 events, with an empty line between them.
+    import random
+    import sys
+
+    rng = random.Random(int(sys.argv[1]))
+    print("\n\n".join(story(rng, rng.randint(20, 60))[0] for _ in range(int(sys.argv[2]))))

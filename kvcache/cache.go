@@ -240,6 +240,15 @@ func (c *Cache) Done(i int) {
 	if l.seen != nil && c.tile.Rest == 0 {
 		l.seen, c.spare = nil, l.seen
 	}
+	if c.tile.Prompt && c.tile.Rest == 0 && i == len(c.layers)-1 {
+		c.release()
+	}
+}
+
+// release frees the memory of a tile's, which is as long as a prompt.
+func (c *Cache) release() {
+	*c.work = workspace{}
+	c.spare, c.seen, c.exact, c.planned = nil, attention.Scores{}, exactRows{}, Plan{}
 }
 
 // Layer exposes layer i for inspection.

@@ -39,6 +39,7 @@ var x86 = []struct {
 	{"gemv", "AVX512", 16, wideGemvKernels},
 	{"gemvk", "AVX512", 16, superGemvKernels},
 	{"gemm", "AVX512", 16, vnniKernels},
+	{"direct", "AVX512", 16, directKernels},
 	{"unpack", "AVX512", 16, unpackKernels},
 	{"fours", "AVX512", 16, foursKernels},
 }

@@ -17,16 +17,12 @@ type Setup struct {
 	Cache func(tokens int) kvcache.Config
 }
 
-// config returns the configuration for a prompt of so many tokens.
-func (s Setup) config(tokens int) kvcache.Config {
-	if s.Cache == nil {
-		return kvcache.Config{}
-	}
-	return s.Cache(tokens)
-}
-
 func (s Setup) open(tokens int) (*winnow.Session, error) {
-	session, err := s.Model.NewSession(s.config(tokens))
+	var cfg kvcache.Config
+	if s.Cache != nil {
+		cfg = s.Cache(tokens)
+	}
+	session, err := s.Model.NewSession(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("eval: %w", err)
 	}

@@ -124,16 +124,11 @@ func keepRows(x []byte, slots []int32, base, size int) []byte {
 	return x[:len(slots)*size]
 }
 
-// keepColumn moves to memory of its own what is much less than there was.
 func keepColumn[T any](x []T, idx []int32) []T {
-	y := x
-	if cap(x) > 2*len(idx)+2*BlockRows {
-		y = make([]T, len(idx), len(idx)+BlockRows)
-	}
 	for j, i := range idx {
-		y[j] = x[i]
+		x[j] = x[i]
 	}
-	return y[:len(idx)]
+	return x[:len(idx)]
 }
 
 // slackShare bounds what rows that were dropped may still occupy: one block, or

@@ -1,6 +1,8 @@
 package model
 
 import (
+	"sync/atomic"
+
 	"github.com/winnowlm/winnow/model/weights"
 	"github.com/winnowlm/winnow/quant"
 )
@@ -24,21 +26,27 @@ func WeightBytes(src *weights.Source) int64 {
 // repacked returns m in its format's twin, if there is one.
 func (ld *loader) repacked(m quant.Matrix) quant.Matrix {
 	twin, ok := quant.Twin(m.Format)
-	if !ok {
+	if !ok || m.Cols%twin.Block() != 0 {
 		return m
 	}
 	t := &repackTask{from: m, data: make([]byte, twin.Size(m.Rows, m.Cols))}
 	ld.pool.Run((m.Rows+rowsPerTask-1)/rowsPerTask, t)
+	if t.failed.Load() {
+		return m
+	}
 	m.Format, m.Data = twin, t.data
 	return m
 }
 
 type repackTask struct {
-	from quant.Matrix
-	data []byte
+	from   quant.Matrix
+	data   []byte
+	failed atomic.Bool
 }
 
 func (t *repackTask) Do(_, i int) {
 	lo, hi := taskRows(i, t.from.Rows)
-	t.from.Repack(t.data, lo, hi)
+	if !t.from.Repack(t.data, lo, hi) {
+		t.failed.Store(true)
+	}
 }

@@ -109,7 +109,7 @@ func (s *Scratch) tile(lo, hi int) {
 // reads them.
 func reserve(in *quant.Input, weights ...linear) bool {
 	for _, w := range weights {
-		if quant.Integer(w.Format) {
+		if quant.Integer(w.Format, w.Cols) {
 			in.Reserve()
 			return true
 		}

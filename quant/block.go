@@ -19,8 +19,12 @@ type blockFormat struct {
 	unpack      func(b *block, src []byte)
 	fit         func(dst, code []byte, x []float32) // writes the scales for x, which is finite, to dst, and codes above lo to code
 	set         func(dst, code []byte)              // writes the codes to dst
-	// mul multiplies the input's 8-bit codes; without it, rows are decoded.
+	// mul multiplies the input's 8-bit codes.
 	mul func(dst []float32, ld int, a *vec.Q8, w []byte, rows int)
+	// recodeBlock, without mul, recodes a block as recoder says.
+	recodeBlock func(r *recodedRows, src []byte) bool
+	parts       int
+	mins        bool
 }
 
 const (
@@ -99,11 +103,26 @@ func (f *blockFormat) Decode(dst []float32, m Matrix, lo, hi int) {
 }
 
 func (f *blockFormat) MulT(dst []float32, ld int, x *Input, m Matrix, lo, hi int) {
-	if x.coded && f.mul != nil {
+	switch {
+	case x.coded && f.mul != nil:
 		f.mul(dst, ld, &x.codes, m.Data[f.Size(lo, m.Cols):f.Size(hi, m.Cols)], hi-lo)
-		return
+	case x.coded && f.recodeBlock != nil:
+		recodedMulT(f, dst, ld, x, m, lo, hi)
+	default:
+		decodedMulT(dst, ld, x, m, lo, hi)
 	}
-	decodedMulT(dst, ld, x, m, lo, hi)
+}
+
+func (f *blockFormat) recodes() (parts int, mins, lines bool) { return f.parts, f.mins, false }
+
+func (f *blockFormat) recode(r recodedRows, m Matrix, j int) bool {
+	for row := m.Row(j); len(row) > 0; row = row[f.bytes:] {
+		if !f.recodeBlock(&r, row) {
+			return false
+		}
+		r = r.after(f.cols)
+	}
+	return true
 }
 
 func (f *blockFormat) MulAdd(dst, p []float32, ld, n int, m Matrix, lo, hi int) {

@@ -9,6 +9,10 @@ type codec struct {
 	most  float32              // symmetric levels reach from −most to most
 	steps float32              // asymmetric ones from 0 to steps
 	code  func(x float32) byte // of the level nearest to x, ties to even; of 0 for NaN
+	// bytes, where levels are integers, writes the levels of blockCols codes less
+	// offset as signed bytes.
+	bytes  func(dst *[blockCols]byte, src []byte)
+	offset float32
 	// level holds the levels that the codes in a byte stand for.
 	level [256][4]float32
 }
@@ -48,6 +52,12 @@ func (c *codec) fill(level func(code byte) float32) *codec {
 			c.level[b][i] = level(byte(b) >> (i * c.bits) & mask)
 		}
 	}
+	return c
+}
+
+// integers sets how levels become signed bytes.
+func (c *codec) integers(bytes func(dst *[blockCols]byte, src []byte), offset float32) *codec {
+	c.bytes, c.offset = bytes, offset
 	return c
 }
 

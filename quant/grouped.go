@@ -248,6 +248,10 @@ func (c *channels) load(f *grouped, header []byte, cols int) {
 }
 
 func (f *grouped) MulT(dst []float32, ld int, x *Input, m Matrix, lo, hi int) {
+	if parts, _, _ := f.recodes(); x.coded && parts > 0 {
+		recodedMulT(f, dst, ld, x, m, lo, hi)
+		return
+	}
 	if f.dot == nil {
 		decodedMulT(dst, ld, x, m, lo, hi)
 		return

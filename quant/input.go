@@ -33,11 +33,23 @@ func (in *Input) Reserve() {
 // before the first product.
 func (in *Input) EncodeRows(lo, hi int) { in.codes.Quantize(in.X, lo, hi) }
 
-// Integer reports whether f multiplies the input's codes, so that Reserve and
-// EncodeRows pay. Without codes its products are exact and slow.
-func Integer(f Format) bool {
-	b, ok := f.(*blockFormat)
-	return ok && b.mul != nil
+// Integer reports whether a matrix of f with that many columns is multiplied by
+// the input's codes, so that Reserve and EncodeRows pay. Without codes its
+// products are exact and slow.
+func Integer(f Format, cols int) bool {
+	if cols%blockCols != 0 {
+		return false
+	}
+	switch f := f.(type) {
+	case *wide:
+		return true
+	case *blockFormat:
+		return f.mul != nil || f.recodeBlock != nil
+	case recoder:
+		parts, _, _ := f.recodes()
+		return parts > 0
+	}
+	return false
 }
 
 // Widen makes 16-bit codes of all rows, which keys in f may be multiplied with.

@@ -16,4 +16,4 @@ var (
 	Int2Channel  Format = &grouped{name: "int2-channel", codec: unsigned2, share: perChannel, asym: true}
 )
 
-var unsigned4, unsigned2 = unsignedCodec(4), unsignedCodec(2)
+var unsigned4, unsigned2 = unsignedCodec(4).integers(unsignedBytes4, 0), unsignedCodec(2).integers(unsignedBytes2, 0)

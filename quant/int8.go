@@ -20,7 +20,7 @@ var (
 	Int8AsymGroup  Format = &grouped{name: "int8-asym-32", codec: unsigned8, group: 32, asym: true, single: true}
 )
 
-var signed8, unsigned8 = signedCodec(8), unsignedCodec(8)
+var signed8, unsigned8 = signedCodec(8).integers(signedBytes8, 0), unsignedCodec(8).integers(unsignedBytes8, 128)
 
 // maxAbs returns the largest finite magnitude in x, so that one bad value
 // cannot wipe out its row.

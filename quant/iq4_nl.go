@@ -5,6 +5,7 @@ package quant
 var IQ4_NL Format = &blockFormat{
 	name: "iq4_nl", cols: blockCols, bytes: 18,
 	unpack: unpackIQ4_NL, fit: fitIQ4_NL, set: setHalves(2),
+	recodeBlock: recodeIQ4_NL, parts: 1,
 }
 
 // iq4Levels are denser around 0, as weights are.
@@ -33,6 +34,21 @@ func fitIQ4_NL(dst, code []byte, x []float32) {
 func unpackIQ4_NL(b *block, src []byte) {
 	b.one(getHalf(src), 0)
 	unpackLevels(b.code[:blockCols], src[2:18], &iq4Levels)
+}
+
+func recodeIQ4_NL(r *recodedRows, src []byte) bool {
+	to := r.parts[0]
+	to[0], to[1] = src[0], src[1]
+	recodeLevels(to[2:], src[2:], &iq4Levels)
+	return true
+}
+
+// recodeLevels is unpackLevels for bytes.
+func recodeLevels(dst, src []byte, levels *[16]int8) {
+	to, from := (*[blockCols]byte)(dst), (*[blockCols / 2]byte)(src)
+	for i, c := range from {
+		to[i], to[i+blockCols/2] = byte(levels[c&15]), byte(levels[c>>4])
+	}
 }
 
 // unpackLevels looks 32 codes up, laid out as in Q4_0.

@@ -1,6 +1,11 @@
 package quant
 
-import "math"
+import (
+	"encoding/binary"
+	"math"
+
+	"github.com/x448/float16"
+)
 
 // MXFP4 is the OCP Microscaling format of 4-bit floating-point values (E2M1) as
 // GGUF stores it, a block of 32 columns in 17 bytes: an exponent e, then codes
@@ -9,6 +14,7 @@ import "math"
 var MXFP4 Format = &blockFormat{
 	name: "mxfp4", cols: blockCols, bytes: 17,
 	unpack: unpackMXFP4, fit: fitMXFP4, set: setHalves(1),
+	recodeBlock: recodeMXFP4, parts: 1,
 }
 
 // fp4Levels are twice the values of E2M1.
@@ -58,3 +64,26 @@ func unpackMXFP4(b *block, src []byte) {
 	b.one(float32(math.Ldexp(1, int(src[0])-128)), 0)
 	unpackLevels(b.code[:blockCols], src[1:17], &fp4Levels)
 }
+
+func recodeMXFP4(r *recodedRows, src []byte) bool {
+	d, to := powers[src[0]], r.parts[0]
+	binary.LittleEndian.PutUint16(to, d)
+	recodeLevels(to[2:], src[1:], &fp4Levels)
+	if d != 0 {
+		return true
+	}
+	for _, c := range to[2:sizeQ8_0] {
+		if c != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// powers holds 2^(e−128) in half precision, 0 where it does not fit.
+var powers = func() (h [256]uint16) {
+	for e := 128 - 24; e <= 128+15; e++ {
+		h[e] = float16.Fromfloat32(float32(math.Ldexp(1, e-128))).Bits()
+	}
+	return h
+}()

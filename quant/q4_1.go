@@ -6,6 +6,7 @@ package quant
 var Q4_1 Format = &blockFormat{
 	name: "q4_1", cols: blockCols, bytes: 20, lo: 0, hi: 15,
 	unpack: unpackQ4_1, fit: fitSpan(16), set: setHalves(4),
+	recodeBlock: recodeQ4_1, parts: 1, mins: true,
 }
 
 func unpackQ4_1(b *block, src []byte) {
@@ -14,6 +15,12 @@ func unpackQ4_1(b *block, src []byte) {
 		b.code[i] = int8(c & 15)
 		b.code[i+blockCols/2] = int8(c >> 4)
 	}
+}
+
+func recodeQ4_1(r *recodedRows, src []byte) bool {
+	recodeHalves(r.parts[0], src, src[4:])
+	putMin(r.mins, -getHalf(src[2:]))
+	return true
 }
 
 // fitSpan fits d and m so that n codes span x from its least to its largest.

@@ -5,9 +5,12 @@ import "github.com/winnowlm/winnow/internal/vec"
 // Q8_0 is GGUF's block of 32 columns in 34 bytes: d in half precision, then 32
 // signed codes; value = d·code, d = max|x|/127.
 var Q8_0 Format = &blockFormat{
-	name: "q8_0", cols: blockCols, bytes: 34, lo: -128, hi: 127,
+	name: "q8_0", cols: blockCols, bytes: sizeQ8_0, lo: -128, hi: 127,
 	unpack: unpackQ8_0, fit: fitQ8_0, set: setQ8_0, mul: vec.MulQ8_0,
 }
+
+// sizeQ8_0 is the size of a block in bytes.
+const sizeQ8_0 = 2 + blockCols
 
 func fitQ8_0(dst, code []byte, x []float32) {
 	d := maxAbs(x) / 127

@@ -1,7 +1,6 @@
 package quant_test
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -115,62 +114,6 @@ func TestEncodeNotFinite(t *testing.T) {
 		quant.Pack(f, zero, 1, n).Decode(y, 0, 1)
 		for _, v := range y {
 			require.Zero(t, v, f.Name())
-		}
-	}
-}
-
-// Products agree with those of the decoded matrix, whichever rows are asked for.
-func TestProducts(t *testing.T) {
-	rng := rand.New(rand.NewPCG(3, 4))
-	for _, f := range formats(t) {
-		for _, n := range []int{1, 3, 17} {
-			for _, coded := range []bool{false, true} {
-				if coded && !quant.Integer(f) {
-					continue
-				}
-				t.Run(fmt.Sprintf("%s/n%d/coded=%v", f.Name(), n, coded), func(t *testing.T) {
-					rows, cols := 50, (95/f.Block()+1)*f.Block()
-					m := quant.Pack(f, normal(rng, rows*cols), rows, cols)
-					w := make([]float32, rows*cols)
-					m.Decode(w, 0, rows)
-					x := normal(rng, n*cols)
-					var in quant.Input
-					in.Set(x, n, cols)
-					tolerance := 2e-5
-					if coded {
-						in.Reserve()
-						in.EncodeRows(0, n)
-						tolerance = 0.025 * math.Sqrt(float64(cols)) // of the input's 8 bits
-					}
-					for _, r := range [][2]int{{0, rows}, {3, 20}, {49, 50}, {7, 7}} {
-						lo, hi := r[0], r[1]
-						got := make([]float32, n*rows)
-						m.MulT(got, rows, &in, lo, hi)
-						for q := range n {
-							for j := lo; j < hi; j++ {
-								want := 0.0
-								for d := range cols {
-									want += float64(x[q*cols+d]) * float64(w[j*cols+d])
-								}
-								require.InDelta(t, want, got[q*rows+j-lo], tolerance)
-							}
-						}
-						sum := normal(rng, n*cols)
-						want := append([]float32{}, sum...)
-						p := normal(rng, n*rows)
-						m.MulAdd(sum, p, rows, n, lo, hi)
-						for q := range n {
-							for d := range cols {
-								y := float64(want[q*cols+d])
-								for j := lo; j < hi; j++ {
-									y += float64(p[q*rows+j-lo]) * float64(w[j*cols+d])
-								}
-								require.InDelta(t, y, sum[q*cols+d], 1e-4)
-							}
-						}
-					}
-				})
-			}
 		}
 	}
 }

@@ -3,7 +3,6 @@
 package vec
 
 import (
-	"encoding/binary"
 	"sync"
 	"unsafe"
 
@@ -38,7 +37,6 @@ type superPanel struct {
 	less   []float32                            // [N][32]
 	padded []byte                               // fewer rows than a panel's
 	out    []float32                            // [N][32], theirs
-	gemv   superGemv
 }
 
 var superPanels = sync.Pool{New: func() any { return new(superPanel) }}
@@ -49,10 +47,6 @@ func mulSupers(q6 bool, dst []float32, ld int, a *Q8, w []byte, rows int) {
 	p := superPanels.Get().(*superPanel)
 	defer superPanels.Put(p)
 	p.sum(q6, a)
-	if a.N <= superFew && rows >= streams && a.Cols > 0 {
-		p.gemvSupers(q6, dst, ld, a, w, rows)
-		return
-	}
 	if rows < wideRows {
 		stride := superStride(q6, a.Cols)
 		p.padded = Resize(p.padded, wideRows*stride)
@@ -87,18 +81,7 @@ func (p *superPanel) sum(q6 bool, a *Q8) {
 		return
 	}
 	p.sums = Resize(p.sums, 2*len(a.meta))
-	for i := range p.sums {
-		p.sums[i] = float32(sumCodes((*[Block / 2]int8)(a.codes[i*Block/2:]))) * a.meta[i/2].scale
-	}
-}
-
-// sumCodes adds the codes as unsigned bytes, each plus 128, eight at a time.
-func sumCodes(c *[Block / 2]int8) int32 {
-	const flip, even = 0x8080808080808080, 0x00ff00ff00ff00ff
-	b := (*[Block / 2]byte)(unsafe.Pointer(c))
-	x, y := binary.LittleEndian.Uint64(b[:])^flip, binary.LittleEndian.Uint64(b[8:])^flip
-	s := x&even + x>>8&even + y&even + y>>8&even
-	return int32(s*0x0001000100010001>>48) - 128*Block/2
+	a.Sums(p.sums)
 }
 
 // mul multiplies 32 rows from row j with all tokens.
@@ -124,7 +107,8 @@ func (p *superPanel) mul(q6 bool, dst []float32, ld int, a *Q8, w []byte, j int)
 		t.all()
 	}
 	p.less = Resize(p.less, a.N*wideRows)
-	DotF32(p.less, wideRows, p.sums, a.N, floatBytes(p.mins), 4*groups, wideRows, groups, nil)
+	mins := unsafe.Slice((*byte)(unsafe.Pointer(&p.mins[0])), 4*len(p.mins))
+	DotF32(p.less, wideRows, p.sums, a.N, mins, 4*groups, wideRows, groups, nil)
 	for q := range a.N {
 		out, less := dst[q*ld+j:][:wideRows], p.less[q*wideRows:][:wideRows]
 		for i := range out {

@@ -89,14 +89,21 @@ func (a *neon) args() []r {
 	}
 }
 
-// load takes an argument, and save changes it.
+// load takes an argument.
 func (a *neon) load(name string) r {
 	x := a.r()
 	a.op("MOVD", a.mem(name), x)
 	return x
 }
 
-func (a *neon) save(x r, name string) { a.op("MOVD", x, a.mem(name)) }
+// forward adds n × y × 2^shift to an argument.
+func (a *neon) forward(name string, y r, shift, n int) {
+	a.scope(func() {
+		x := a.load(name)
+		a.steps(x, y, shift, n)
+		a.op("MOVD", x, a.mem(name))
+	})
+}
 
 func (a *neon) mem(name string) string {
 	p, err := a.sig.Params().Lookup(name).Resolve()

@@ -44,17 +44,9 @@ func (m *neonMul) all(n r) {
 		}
 		m.while(fmt.Sprint("tokens", tokens), n, tokens, func() {
 			m.tiles(tokens)
-			for _, p := range []struct {
-				name   string
-				stride r
-				shift  int
-			}{{"dst", m.ld, 2}, {"codes", m.cols, 0}, {"meta", m.metas, 0}} {
-				m.scope(func() {
-					at := m.load(p.name)
-					m.steps(at, p.stride, p.shift, tokens)
-					m.save(at, p.name)
-				})
-			}
+			m.forward("dst", m.ld, 2, tokens)
+			m.forward("codes", m.cols, 0, tokens)
+			m.forward("meta", m.metas, 0, tokens)
 		})
 	}
 }

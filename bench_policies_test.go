@@ -2,9 +2,12 @@ package winnow_test
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"runtime"
+	"runtime/debug"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -95,9 +98,24 @@ func (d *deep) read(b *testing.B, tokens []int32, step kvcache.Step) {
 	require.NoError(b, d.m.Forward(context.Background(), d.seqs, &d.s))
 }
 
+// resident returns the bytes of memory that the process holds and no file backs,
+// after unused memory has gone back to the system. It is known on Linux.
+func resident() (int64, bool) {
+	debug.FreeOSMemory()
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0, false
+	}
+	_, after, ok := strings.Cut(string(status), "RssAnon:")
+	var kib int64
+	n, _ := fmt.Sscan(after, &kib)
+	return kib << 10, ok && n == 1
+}
+
 // BenchmarkPolicies generates behind 16384 tokens under each policy with a
-// budget of 1024 rows a head, f16, and reports the cache's bytes and the Go
-// heap, which is without the mapped weights. WINNOW_MODEL names the model.
+// budget of 1024 rows a head, f16, and reports the cache's bytes, the Go heap and
+// the process's memory, the latter two without the mapped weights but with what
+// the model keeps of its own. WINNOW_MODEL names the model.
 func BenchmarkPolicies(b *testing.B) {
 	path := os.Getenv("WINNOW_MODEL")
 	if path == "" {
@@ -151,6 +169,9 @@ func BenchmarkPolicies(b *testing.B) {
 			runtime.GC()
 			runtime.ReadMemStats(&mem)
 			b.ReportMetric(float64(mem.HeapAlloc)/(1<<20), "heap-MiB")
+			if anon, ok := resident(); ok {
+				b.ReportMetric(float64(anon)/(1<<20), "resident-MiB")
+			}
 			runtime.KeepAlive(d)
 		})
 	}

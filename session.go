@@ -102,8 +102,21 @@ func (s *Session) Stats() Stats { return s.stats }
 
 // Fork returns a session that goes on from here on its own. The two share the
 // full blocks of their caches, and may be used by different goroutines.
-func (s *Session) Fork() *Session {
-	f := s.m.session(s.cache.Fork())
+func (s *Session) Fork() *Session { return s.fork(s.cache.Fork()) }
+
+// ForkWith is Fork, and the fork goes on under another policy. Its error says why
+// that cannot work with the session. Within an unfinished prompt, that is after
+// an Append with a Rest, the policy must be the same but for its budget.
+func (s *Session) ForkWith(p kvcache.Policy) (*Session, error) {
+	cache, err := s.cache.ForkWith(p)
+	if err != nil {
+		return nil, fmt.Errorf("winnow: %w", err)
+	}
+	return s.fork(cache), nil
+}
+
+func (s *Session) fork(cache *kvcache.Cache) *Session {
+	f := s.m.session(cache)
 	f.tokens, f.read, f.rest, f.rehearsed = slices.Clone(s.tokens), s.read, s.rest, s.rehearsed
 	f.seq[0].Logits = slices.Clone(s.seq[0].Logits)
 	return f

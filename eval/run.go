@@ -21,7 +21,7 @@ type Result struct {
 	DecodeTime time.Duration
 	Rows       int   // of the longest head after the prompt
 	Bytes      int64 // of the cache then
-	Peak       int64 // the most that they have been
+	Peak       int64 // the most that they have been; 0: not known
 }
 
 // Run has a question answered after another, each in a session of its own,
@@ -75,22 +75,28 @@ func (r *runner) answer(ctx context.Context, sample Sample) (Result, error) {
 	if err != nil {
 		return res, err
 	}
-	if err := s.Append(ctx, question, winnow.AppendOptions{}); err != nil {
-		return res, fmt.Errorf("eval: %w", err)
+	err = res.finish(ctx, s, question)
+	return res, err
+}
+
+// finish has s read the last prompt, or the rest of it, and answer.
+func (r *Result) finish(ctx context.Context, s *winnow.Session, prompt []int32) error {
+	if err := s.Append(ctx, prompt, winnow.AppendOptions{}); err != nil {
+		return fmt.Errorf("eval: %w", err)
 	}
-	res.PromptTime += s.Stats().PromptTime
-	res.Rows, res.Bytes, res.Peak = s.Cache().Rows(), s.Cache().Bytes(), max(res.Peak, s.Cache().Peak())
-	for token, err := range s.Generate(ctx, "", winnow.GenerateOptions{MaxTokens: sample.MaxTokens}) {
+	r.PromptTime += s.Stats().PromptTime
+	r.Rows, r.Bytes, r.Peak = s.Cache().Rows(), s.Cache().Bytes(), max(r.Peak, s.Cache().Peak())
+	for token, err := range s.Generate(ctx, "", winnow.GenerateOptions{MaxTokens: r.Sample.MaxTokens}) {
 		if err != nil {
-			return res, fmt.Errorf("eval: %w", err)
+			return fmt.Errorf("eval: %w", err)
 		}
-		res.Text += token.Text
-		if res.Score = sample.Score(res.Text); res.Score == 1 {
+		r.Text += token.Text
+		if r.Score = r.Sample.Score(r.Text); r.Score == 1 {
 			break
 		}
 	}
-	res.Generated, res.DecodeTime = s.Stats().GeneratedTokens, s.Stats().DecodeTime
-	return res, nil
+	r.Generated, r.DecodeTime = s.Stats().GeneratedTokens, s.Stats().DecodeTime
+	return nil
 }
 
 // begin returns a session that has read the first of two prompts, if there are

@@ -17,12 +17,16 @@ type Setup struct {
 	Cache func(tokens int) kvcache.Config
 }
 
-func (s Setup) open(tokens int) (*winnow.Session, error) {
-	var cfg kvcache.Config
-	if s.Cache != nil {
-		cfg = s.Cache(tokens)
+// config returns the configuration for a prompt of so many tokens.
+func (s Setup) config(tokens int) kvcache.Config {
+	if s.Cache == nil {
+		return kvcache.Config{}
 	}
-	session, err := s.Model.NewSession(cfg)
+	return s.Cache(tokens)
+}
+
+func (s Setup) open(tokens int) (*winnow.Session, error) {
+	session, err := s.Model.NewSession(s.config(tokens))
 	if err != nil {
 		return nil, fmt.Errorf("eval: %w", err)
 	}

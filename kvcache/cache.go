@@ -131,13 +131,8 @@ func New(shape Shape, cfg Config) (*Cache, error) {
 	if cfg.Pin, err = sortPins(cfg.Pin); err != nil {
 		return nil, fmt.Errorf("kvcache: %w", err)
 	}
-	if err := cfg.divide(shape); err != nil {
-		return nil, fmt.Errorf("kvcache: %w", err)
-	}
-	if p, ok := cfg.Policy.(Checker); ok {
-		if err := p.Check(shape, cfg); err != nil {
-			return nil, fmt.Errorf("kvcache: %w", err)
-		}
+	if err := cfg.settle(shape); err != nil {
+		return nil, err
 	}
 	c := &Cache{shape: shape, cfg: cfg, layers: make([]Layer, shape.NumLayers), work: new(workspace)}
 	for i := range c.layers {
@@ -149,6 +144,20 @@ func New(shape Shape, cfg Config) (*Cache, error) {
 	}
 	c.view.Heads, c.narrowed = make([][]attention.Span, shape.NumKVHeads), make([][]attention.Span, shape.NumKVHeads)
 	return c, nil
+}
+
+// settle gives the policy its budget, if that is in bytes, and asks it whether
+// it can work.
+func (c *Config) settle(shape Shape) error {
+	if err := c.divide(shape); err != nil {
+		return fmt.Errorf("kvcache: %w", err)
+	}
+	if p, ok := c.Policy.(Checker); ok {
+		if err := p.Check(shape, *c); err != nil {
+			return fmt.Errorf("kvcache: %w", err)
+		}
+	}
+	return nil
 }
 
 // Begin announces the next step. The model then calls Update and Done for each
@@ -240,6 +249,15 @@ func (c *Cache) Done(i int) {
 	if l.seen != nil && c.tile.Rest == 0 {
 		l.seen, c.spare = nil, l.seen
 	}
+	if c.tile.Prompt && c.tile.Rest == 0 && i == len(c.layers)-1 {
+		c.release()
+	}
+}
+
+// release frees the memory of a tile's, which is as long as a prompt.
+func (c *Cache) release() {
+	*c.work = workspace{}
+	c.spare, c.seen, c.exact, c.planned = nil, attention.Scores{}, exactRows{}, Plan{}
 }
 
 // Layer exposes layer i for inspection.

@@ -124,11 +124,16 @@ func keepRows(x []byte, slots []int32, base, size int) []byte {
 	return x[:len(slots)*size]
 }
 
+// keepColumn moves to memory of its own what is much less than there was.
 func keepColumn[T any](x []T, idx []int32) []T {
-	for j, i := range idx {
-		x[j] = x[i]
+	y := x
+	if cap(x) > 2*len(idx)+2*BlockRows {
+		y = make([]T, len(idx), len(idx)+BlockRows)
 	}
-	return x[:len(idx)]
+	for j, i := range idx {
+		y[j] = x[i]
+	}
+	return y[:len(idx)]
 }
 
 // slackShare bounds what rows that were dropped may still occupy: one block, or

@@ -34,6 +34,20 @@ func (c *Cache) Fork() *Cache {
 	return f
 }
 
+// ForkWith is Fork, and the fork goes on under another policy, or the reason why
+// that cannot work with the cache. Within an unfinished prompt it must be the
+// same but for its budget: what the one has noted of the prompt the other uses.
+func (c *Cache) ForkWith(p Policy) (*Cache, error) {
+	cfg := c.cfg
+	cfg.Policy = p
+	if err := cfg.settle(c.shape); err != nil {
+		return nil, err
+	}
+	f := c.Fork()
+	f.cfg = cfg
+	return f, nil
+}
+
 // Truncate drops every row at position pos or later. Rows that a policy evicted
 // before do not come back.
 func (c *Cache) Truncate(pos int32) {

@@ -47,6 +47,7 @@ func (c *Cache) Rehearse(tokens []int32, first int32, lead func(before []int32) 
 		c.hide(&c.layers[i])
 	}
 	r.Settle(c.layers)
+	c.release()
 	c.bytes = 0
 	for i := range c.layers {
 		c.layers[i].show()

@@ -21,8 +21,9 @@ type tasks struct {
 	work     []attention.Work // [threads]
 }
 
-// rowsPerTask is how many rows of a tile one call of an element-wise task does.
-const rowsPerTask = 8
+// rowsPerTask is how many rows of a tile one call of an element-wise task does:
+// few, so that some sequences that decode together occupy several threads.
+const rowsPerTask = 2
 
 // run does n rows, a few at a time.
 func (s *Scratch) run(n int, t par.Task) {

@@ -69,6 +69,9 @@ func (st *study) cost(c config) cost {
 			continue
 		}
 		for _, r := range cl.answered() {
+			if r.Peak == 0 { // its prompt was read together with others'
+				continue
+			}
 			prompt, generated, n = prompt+r.Prompt, generated+r.Generated, n+1
 			reading, writing = reading+r.PromptTime, writing+r.DecodeTime
 			bytes, peak = bytes+r.Bytes, max(peak, r.Peak)

@@ -91,23 +91,55 @@ func (st *study) planScores() ([][]job, error) {
 				return nil, fmt.Errorf("%s: %w", task.Name, err)
 			}
 			for _, c := range st.configs {
-				cl := &cell{config: c, position: p, task: task.Name, results: make([]*eval.Result, len(samples))}
-				st.cells = append(st.cells, cl)
-				for i := range samples {
-					rounds[i] = append(rounds[i], func(ctx context.Context) error {
-						for r, err := range eval.Run(ctx, st.setup(c), samples[i:i+1], p) {
-							if err != nil {
-								return fmt.Errorf("%s, %s kept, %s: %w", c.Policy, percent(c.Keep), task.Name, err)
-							}
-							cl.results[i] = &r
-						}
-						return nil
-					})
+				st.cells = append(st.cells, &cell{config: c, position: p, task: task.Name, results: make([]*eval.Result, len(samples))})
+			}
+			cells := st.cells[len(st.cells)-len(st.configs):]
+			for i := range samples {
+				for _, group := range st.groups(cells, i) {
+					rounds[i] = append(rounds[i], func(ctx context.Context) error { return st.answer(ctx, group, samples, i) })
 				}
 			}
 		}
 	}
 	return rounds, nil
+}
+
+// groups returns those of a task's cells that answer a sample together: all of a
+// policy, to whose budgets the prompt's beginning is the same, but for the first
+// sample, from which the cost of each is known.
+func (st *study) groups(cells []*cell, sample int) [][]*cell {
+	size := len(st.o.keep)
+	if sample == 0 {
+		size = 1
+	}
+	return append([][]*cell{cells[:1]}, slices.Collect(slices.Chunk(cells[1:], size))...)
+}
+
+// answer has a sample answered under the configurations of cells.
+func (st *study) answer(ctx context.Context, cells []*cell, samples []eval.Sample, i int) error {
+	of := cells[0]
+	if len(cells) == 1 {
+		for r, err := range eval.Run(ctx, st.setup(of.config), samples[i:i+1], of.position) {
+			if err != nil {
+				return fmt.Errorf("%s, %s kept, %s: %w", of.Policy, percent(of.Keep), of.task, err)
+			}
+			of.results[i] = &r
+		}
+		return nil
+	}
+	var setups []eval.Setup
+	for _, cl := range cells {
+		setups = append(setups, st.setup(cl.config))
+	}
+	for results, err := range eval.Budgets(ctx, setups, samples[i:i+1], of.position) {
+		if err != nil {
+			return fmt.Errorf("%s, %s: %w", of.Policy, of.task, err)
+		}
+		for j, cl := range cells {
+			cl.results[i] = &results[j]
+		}
+	}
+	return nil
 }
 
 const needlesPerCell = 3

@@ -22,7 +22,6 @@ var pairs = []struct {
 	{"int8", quant.Int8, quant.Int8},
 	{"fp8-e4m3", quant.FP8E4M3, quant.FP8E4M3},
 	{"fp8-e5m2", quant.FP8E5M2, quant.FP8E5M2},
-	{"int4, a token's 32 channels", quant.Int4, quant.Int4},
 	{"KIVI, 4 bits", quant.Int4Channel, quant.Int4},
 	{"KIVI, 2 bits", quant.Int2Channel, quant.Int2},
 }

@@ -118,7 +118,7 @@ func (st *study) judge(ctx context.Context, m *winnow.Model, cfg kvcache.Config,
 		}
 		e.loss.Nats = append(e.loss.Nats, loss.Nats...)
 	}
-	for r, err := range eval.Run(ctx, setup, st.samples, eval.After) {
+	for r, err := range eval.Run(ctx, setup, st.samples, eval.Later) {
 		if err != nil {
 			return err
 		}

@@ -11,7 +11,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/winnowlm/winnow"
 	"github.com/winnowlm/winnow/internal/testmodel"
+	"github.com/winnowlm/winnow/pocket"
 	"github.com/winnowlm/winnow/quant"
 )
 
@@ -60,4 +62,22 @@ func TestCompare(t *testing.T) {
 	}
 	require.Equal(t, 2, run(t.Context(), []string{"-out", dir}, nil, &stdout, &stderr))
 	require.Contains(t, stderr.String(), "want a model")
+}
+
+// Each fact of a text is asked for once, and the text holds the answer.
+func TestQuestions(t *testing.T) {
+	m, err := pocket.Open(winnow.Options{Threads: 1})
+	require.NoError(t, err)
+	defer m.Close()
+	samples, err := questions(m.Tokenizer(), 11, 600)
+	require.NoError(t, err)
+	require.Len(t, samples, 11)
+	asked := map[string]bool{}
+	for i, s := range samples {
+		require.Equal(t, i < 8, s.Text == samples[0].Text)
+		require.Contains(t, s.Text, s.Answers[0])
+		require.NotContains(t, s.Question+s.Cue, "{")
+		asked[s.Question] = true
+	}
+	require.Len(t, asked, 11)
 }

@@ -42,7 +42,7 @@ func parse(args []string, stdout io.Writer) (options, error) {
 	fs.StringVar(&o.out, "out", "", "`folder` to write to")
 	fs.IntVar(&o.tokens, "tokens", 4096, "most `tokens` of each text")
 	fs.IntVar(&o.window, "window", 1024, "`tokens` that are read together")
-	fs.IntVar(&o.needles, "n", 20, "`questions` about hidden facts; 0: none")
+	fs.IntVar(&o.needles, "n", 24, "`questions` about hidden facts; 0: none")
 	fs.IntVar(&o.length, "length", 1024, "`tokens` of the texts that hide them")
 	fs.IntVar(&o.threads, "threads", 0, "goroutines that compute; 0: one per processor")
 	if err := cli.Parse(fs, args, "-model FILE -text FILE -out DIR [flags]", stdout); err != nil {

@@ -69,8 +69,9 @@ func (st *study) printEffects(b *strings.Builder) {
 One thing at a time is stored in eight bits, everything else in single precision; at the end weights and what they are
 multiplied with together, also ZeroQuant's pair of weights in groups of 64 or 32 columns with 4 bits (`+"`int4-64`, `int4`"+`) and
 activations with a scale for each token. The loss is in nats a token over %d tokens of %s,
-beside the same tokens with nothing stored, with its 95 %% interval. Answers are those of %d questions about one of eight facts in
-texts of %d tokens, worded as no text that pocket was trained on; beside the share of right ones, how many became right and wrong.
+beside the same tokens with nothing stored, with its 95 %% interval. Answers are those of %d questions, one for each of the
+eight facts in a text of %d tokens, worded as in no text that pocket was trained on; beside the share of right ones stands how many
+became right and wrong.
 
 ![Change of the loss](fp8-vs-int8-loss.svg)
 

@@ -33,14 +33,6 @@ type text struct {
 	windows [][]int32
 }
 
-// needles are eight facts, and a question for one that is not worded as the
-// texts that pocket was trained on: one that it gets wrong now and then.
-var needles = eval.Needle{Hay: eval.Prose(), Keys: 8, Value: eval.Number(5), Wording: eval.Wording{
-	Fact:     "One of the special magic {kind}s for {key} is: {value}.",
-	Question: "\nTell me the magic {kind} that belongs to {key}.",
-	Cue:      " The magic {kind} that belongs to {key} is",
-}}
-
 func newStudy(o options) (*study, error) {
 	st := &study{o: o}
 	m, err := st.open(nil, nil)
@@ -69,8 +61,7 @@ func newStudy(o options) (*study, error) {
 		st.texts = append(st.texts, t)
 	}
 	if o.needles > 0 {
-		fit := eval.Fit{Tokens: o.length, Seed: 1, N: o.needles, MaxTokens: 24}
-		if st.samples, err = fit.Samples(m.Tokenizer(), needles); err != nil {
+		if st.samples, err = questions(m.Tokenizer(), o.needles, o.length); err != nil {
 			return nil, err
 		}
 	}

@@ -24,6 +24,23 @@ func BenchmarkMul(b *testing.B) {
 	}
 }
 
+func BenchmarkMulKQuant(b *testing.B) {
+	for _, k := range kquants {
+		for _, n := range []int{1, 2, 4, 8, 512} {
+			b.Run(fmt.Sprintf("%s/n=%d", k.name, n), func(b *testing.B) {
+				r := testRand(1)
+				w := k.random(r, benchSide, benchSide)
+				a := quantized(normals(r, n*benchSide), n, benchSide)
+				dst := make([]float32, n*benchSide)
+				for b.Loop() {
+					k.mul(dst, benchSide, a, w, benchSide)
+				}
+				report(b, len(w), n)
+			})
+		}
+	}
+}
+
 func BenchmarkDot(b *testing.B) {
 	for _, f := range formats {
 		for _, n := range []int{1, 4, 512} {

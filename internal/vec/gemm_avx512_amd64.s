@@ -59,7 +59,7 @@ DATA shift<>+60(SB)/4, $0x78787878
 GLOBL shift<>(SB), RODATA|NOPTR, $64
 
 // func packQ8_0AVX512(panel *byte, scales *float32, w *byte, stride int, blocks int)
-// Requires: AVX, AVX512F, F16C
+// Requires: AVX, AVX512F, AVX512VL
 TEXT ·packQ8_0AVX512(SB), NOSPLIT, $0-40
 	MOVQ   panel+0(FP), AX
 	MOVQ   scales+8(FP), CX
@@ -75,7 +75,7 @@ TEXT ·packQ8_0AVX512(SB), NOSPLIT, $0-40
 	LEAQ   (R10)(BX*2), R10
 
 block:
-	VPXOR           X0, X0, X0
+	VPXORD          X0, X0, X0
 	VPINSRW         $0x00, (DX), X0, X0
 	VPINSRW         $0x01, (DX)(BX*1), X0, X0
 	VPINSRW         $0x02, (DX)(BX*2), X0, X0
@@ -84,7 +84,7 @@ block:
 	VPINSRW         $0x05, (R8)(BX*1), X0, X0
 	VPINSRW         $0x06, (R8)(BX*2), X0, X0
 	VPINSRW         $0x07, (R8)(DI*1), X0, X0
-	VPXOR           X1, X1, X1
+	VPXORD          X1, X1, X1
 	VPINSRW         $0x00, (R9), X1, X1
 	VPINSRW         $0x01, (R9)(BX*1), X1, X1
 	VPINSRW         $0x02, (R9)(BX*2), X1, X1
@@ -93,67 +93,66 @@ block:
 	VPINSRW         $0x05, (R10)(BX*1), X1, X1
 	VPINSRW         $0x06, (R10)(BX*2), X1, X1
 	VPINSRW         $0x07, (R10)(DI*1), X1, X1
-	VCVTPH2PS       X0, Y0
-	VCVTPH2PS       X1, Y1
-	VMOVUPS         Y0, (CX)
-	VMOVUPS         Y1, 32(CX)
-	VMOVDQU         2(DX), Y0
-	VINSERTI64X4    $0x01, 2(R8), Z0, Z0
-	VMOVDQU         2(DX)(BX*1), Y1
-	VINSERTI64X4    $0x01, 2(R8)(BX*1), Z1, Z1
-	VMOVDQU         2(DX)(BX*2), Y2
-	VINSERTI64X4    $0x01, 2(R8)(BX*2), Z2, Z2
-	VMOVDQU         2(DX)(DI*1), Y3
-	VINSERTI64X4    $0x01, 2(R8)(DI*1), Z3, Z3
-	VMOVDQU         2(R9), Y4
-	VINSERTI64X4    $0x01, 2(R10), Z4, Z4
-	VMOVDQU         2(R9)(BX*1), Y5
-	VINSERTI64X4    $0x01, 2(R10)(BX*1), Z5, Z5
-	VMOVDQU         2(R9)(BX*2), Y6
-	VINSERTI64X4    $0x01, 2(R10)(BX*2), Z6, Z6
-	VMOVDQU         2(R9)(DI*1), Y7
-	VINSERTI64X4    $0x01, 2(R10)(DI*1), Z7, Z7
-	VPUNPCKLDQ      Z1, Z0, Z8
-	VPUNPCKHDQ      Z1, Z0, Z1
-	VPUNPCKLDQ      Z3, Z2, Z9
+	VINSERTI32X4    $0x01, X1, Y0, Y0
+	VCVTPH2PS       Y0, Z2
+	VMOVUPS         Z2, (CX)
+	VBROADCASTI64X4 2(DX), Z2
+	VINSERTI64X4    $0x01, 2(R8), Z2, Z2
+	VBROADCASTI64X4 2(DX)(BX*1), Z3
+	VINSERTI64X4    $0x01, 2(R8)(BX*1), Z3, Z3
+	VBROADCASTI64X4 2(DX)(BX*2), Z4
+	VINSERTI64X4    $0x01, 2(R8)(BX*2), Z4, Z4
+	VBROADCASTI64X4 2(DX)(DI*1), Z5
+	VINSERTI64X4    $0x01, 2(R8)(DI*1), Z5, Z5
+	VBROADCASTI64X4 2(R9), Z6
+	VINSERTI64X4    $0x01, 2(R10), Z6, Z6
+	VBROADCASTI64X4 2(R9)(BX*1), Z7
+	VINSERTI64X4    $0x01, 2(R10)(BX*1), Z7, Z7
+	VBROADCASTI64X4 2(R9)(BX*2), Z8
+	VINSERTI64X4    $0x01, 2(R10)(BX*2), Z8, Z8
+	VBROADCASTI64X4 2(R9)(DI*1), Z9
+	VINSERTI64X4    $0x01, 2(R10)(DI*1), Z9, Z9
+	VPUNPCKLDQ      Z3, Z2, Z10
 	VPUNPCKHDQ      Z3, Z2, Z3
-	VPUNPCKLDQ      Z5, Z4, Z10
+	VPUNPCKLDQ      Z5, Z4, Z2
 	VPUNPCKHDQ      Z5, Z4, Z5
-	VPUNPCKLDQ      Z7, Z6, Z11
+	VPUNPCKLDQ      Z7, Z6, Z4
 	VPUNPCKHDQ      Z7, Z6, Z7
-	VPUNPCKLQDQ     Z9, Z8, Z12
-	VPUNPCKHQDQ     Z9, Z8, Z9
-	VPUNPCKLQDQ     Z3, Z1, Z8
-	VPUNPCKHQDQ     Z3, Z1, Z3
-	VPUNPCKLQDQ     Z11, Z10, Z13
-	VPUNPCKHQDQ     Z11, Z10, Z11
-	VPUNPCKLQDQ     Z7, Z5, Z10
-	VPUNPCKHQDQ     Z7, Z5, Z7
-	VBROADCASTI64X4 flip<>+0(SB), Z14
-	VSHUFI32X4      $0x88, Z13, Z12, Z15
-	VPXORD          Z14, Z15, Z15
-	VMOVDQU32       Z15, (AX)
-	VSHUFI32X4      $0xdd, Z13, Z12, Z12
-	VPXORD          Z14, Z12, Z12
-	VMOVDQU32       Z12, 512(AX)
-	VSHUFI32X4      $0x88, Z11, Z9, Z12
-	VPXORD          Z14, Z12, Z12
-	VMOVDQU32       Z12, 128(AX)
-	VSHUFI32X4      $0xdd, Z11, Z9, Z9
-	VPXORD          Z14, Z9, Z9
-	VMOVDQU32       Z9, 640(AX)
-	VSHUFI32X4      $0x88, Z10, Z8, Z9
-	VPXORD          Z14, Z9, Z9
-	VMOVDQU32       Z9, 256(AX)
-	VSHUFI32X4      $0xdd, Z10, Z8, Z8
-	VPXORD          Z14, Z8, Z8
-	VMOVDQU32       Z8, 768(AX)
-	VSHUFI32X4      $0x88, Z7, Z3, Z8
-	VPXORD          Z14, Z8, Z8
-	VMOVDQU32       Z8, 384(AX)
-	VSHUFI32X4      $0xdd, Z7, Z3, Z8
-	VPXORD          Z14, Z8, Z8
-	VMOVDQU32       Z8, 896(AX)
+	VPUNPCKLDQ      Z9, Z8, Z6
+	VPUNPCKHDQ      Z9, Z8, Z9
+	VPUNPCKLQDQ     Z2, Z10, Z8
+	VPUNPCKHQDQ     Z2, Z10, Z2
+	VPUNPCKLQDQ     Z5, Z3, Z10
+	VPUNPCKHQDQ     Z5, Z3, Z5
+	VPUNPCKLQDQ     Z6, Z4, Z3
+	VPUNPCKHQDQ     Z6, Z4, Z6
+	VPUNPCKLQDQ     Z9, Z7, Z4
+	VPUNPCKHQDQ     Z9, Z7, Z9
+	VBROADCASTI64X4 flip<>+0(SB), Z7
+	VSHUFI32X4      $0x88, Z3, Z8, Z11
+	VPXORD          Z7, Z11, Z11
+	VMOVDQU32       Z11, (AX)
+	VSHUFI32X4      $0xdd, Z3, Z8, Z3
+	VPXORD          Z7, Z3, Z3
+	VMOVDQU32       Z3, 512(AX)
+	VSHUFI32X4      $0x88, Z6, Z2, Z3
+	VPXORD          Z7, Z3, Z3
+	VMOVDQU32       Z3, 128(AX)
+	VSHUFI32X4      $0xdd, Z6, Z2, Z2
+	VPXORD          Z7, Z2, Z2
+	VMOVDQU32       Z2, 640(AX)
+	VSHUFI32X4      $0x88, Z4, Z10, Z2
+	VPXORD          Z7, Z2, Z2
+	VMOVDQU32       Z2, 256(AX)
+	VSHUFI32X4      $0xdd, Z4, Z10, Z2
+	VPXORD          Z7, Z2, Z2
+	VMOVDQU32       Z2, 768(AX)
+	VSHUFI32X4      $0x88, Z9, Z5, Z2
+	VPXORD          Z7, Z2, Z2
+	VMOVDQU32       Z2, 384(AX)
+	VSHUFI32X4      $0xdd, Z9, Z5, Z2
+	VPXORD          Z7, Z2, Z2
+	VMOVDQU32       Z2, 896(AX)
 	ADDQ            $0x00000400, AX
 	ADDQ            $0x00000080, CX
 	ADDQ            $0x22, DX
@@ -181,63 +180,63 @@ TEXT ·packCodesAVX512(SB), NOSPLIT, $0-32
 	LEAQ   (R9)(DX*2), R9
 
 block:
-	VMOVDQU         2(CX), Y0
+	VBROADCASTI64X4 2(CX), Z0
 	VINSERTI64X4    $0x01, 2(DI), Z0, Z0
-	VMOVDQU         2(CX)(DX*1), Y1
+	VBROADCASTI64X4 2(CX)(DX*1), Z1
 	VINSERTI64X4    $0x01, 2(DI)(DX*1), Z1, Z1
-	VMOVDQU         2(CX)(DX*2), Y2
+	VBROADCASTI64X4 2(CX)(DX*2), Z2
 	VINSERTI64X4    $0x01, 2(DI)(DX*2), Z2, Z2
-	VMOVDQU         2(CX)(SI*1), Y3
+	VBROADCASTI64X4 2(CX)(SI*1), Z3
 	VINSERTI64X4    $0x01, 2(DI)(SI*1), Z3, Z3
-	VMOVDQU         2(R8), Y4
+	VBROADCASTI64X4 2(R8), Z4
 	VINSERTI64X4    $0x01, 2(R9), Z4, Z4
-	VMOVDQU         2(R8)(DX*1), Y5
+	VBROADCASTI64X4 2(R8)(DX*1), Z5
 	VINSERTI64X4    $0x01, 2(R9)(DX*1), Z5, Z5
-	VMOVDQU         2(R8)(DX*2), Y6
+	VBROADCASTI64X4 2(R8)(DX*2), Z6
 	VINSERTI64X4    $0x01, 2(R9)(DX*2), Z6, Z6
-	VMOVDQU         2(R8)(SI*1), Y7
+	VBROADCASTI64X4 2(R8)(SI*1), Z7
 	VINSERTI64X4    $0x01, 2(R9)(SI*1), Z7, Z7
 	VPUNPCKLDQ      Z1, Z0, Z8
 	VPUNPCKHDQ      Z1, Z0, Z1
-	VPUNPCKLDQ      Z3, Z2, Z9
+	VPUNPCKLDQ      Z3, Z2, Z0
 	VPUNPCKHDQ      Z3, Z2, Z3
-	VPUNPCKLDQ      Z5, Z4, Z10
+	VPUNPCKLDQ      Z5, Z4, Z2
 	VPUNPCKHDQ      Z5, Z4, Z5
-	VPUNPCKLDQ      Z7, Z6, Z11
+	VPUNPCKLDQ      Z7, Z6, Z4
 	VPUNPCKHDQ      Z7, Z6, Z7
-	VPUNPCKLQDQ     Z9, Z8, Z12
-	VPUNPCKHQDQ     Z9, Z8, Z9
+	VPUNPCKLQDQ     Z0, Z8, Z6
+	VPUNPCKHQDQ     Z0, Z8, Z0
 	VPUNPCKLQDQ     Z3, Z1, Z8
 	VPUNPCKHQDQ     Z3, Z1, Z3
-	VPUNPCKLQDQ     Z11, Z10, Z13
-	VPUNPCKHQDQ     Z11, Z10, Z11
-	VPUNPCKLQDQ     Z7, Z5, Z10
+	VPUNPCKLQDQ     Z4, Z2, Z1
+	VPUNPCKHQDQ     Z4, Z2, Z4
+	VPUNPCKLQDQ     Z7, Z5, Z2
 	VPUNPCKHQDQ     Z7, Z5, Z7
-	VBROADCASTI64X4 flip<>+0(SB), Z14
-	VSHUFI32X4      $0x88, Z13, Z12, Z15
-	VPXORD          Z14, Z15, Z15
-	VMOVDQU32       Z15, (AX)
-	VSHUFI32X4      $0xdd, Z13, Z12, Z12
-	VPXORD          Z14, Z12, Z12
-	VMOVDQU32       Z12, 512(AX)
-	VSHUFI32X4      $0x88, Z11, Z9, Z12
-	VPXORD          Z14, Z12, Z12
-	VMOVDQU32       Z12, 128(AX)
-	VSHUFI32X4      $0xdd, Z11, Z9, Z9
-	VPXORD          Z14, Z9, Z9
-	VMOVDQU32       Z9, 640(AX)
-	VSHUFI32X4      $0x88, Z10, Z8, Z9
-	VPXORD          Z14, Z9, Z9
-	VMOVDQU32       Z9, 256(AX)
-	VSHUFI32X4      $0xdd, Z10, Z8, Z8
-	VPXORD          Z14, Z8, Z8
-	VMOVDQU32       Z8, 768(AX)
-	VSHUFI32X4      $0x88, Z7, Z3, Z8
-	VPXORD          Z14, Z8, Z8
-	VMOVDQU32       Z8, 384(AX)
-	VSHUFI32X4      $0xdd, Z7, Z3, Z8
-	VPXORD          Z14, Z8, Z8
-	VMOVDQU32       Z8, 896(AX)
+	VBROADCASTI64X4 flip<>+0(SB), Z5
+	VSHUFI32X4      $0x88, Z1, Z6, Z9
+	VPXORD          Z5, Z9, Z9
+	VMOVDQU32       Z9, (AX)
+	VSHUFI32X4      $0xdd, Z1, Z6, Z1
+	VPXORD          Z5, Z1, Z1
+	VMOVDQU32       Z1, 512(AX)
+	VSHUFI32X4      $0x88, Z4, Z0, Z1
+	VPXORD          Z5, Z1, Z1
+	VMOVDQU32       Z1, 128(AX)
+	VSHUFI32X4      $0xdd, Z4, Z0, Z0
+	VPXORD          Z5, Z0, Z0
+	VMOVDQU32       Z0, 640(AX)
+	VSHUFI32X4      $0x88, Z2, Z8, Z0
+	VPXORD          Z5, Z0, Z0
+	VMOVDQU32       Z0, 256(AX)
+	VSHUFI32X4      $0xdd, Z2, Z8, Z0
+	VPXORD          Z5, Z0, Z0
+	VMOVDQU32       Z0, 768(AX)
+	VSHUFI32X4      $0x88, Z7, Z3, Z0
+	VPXORD          Z5, Z0, Z0
+	VMOVDQU32       Z0, 384(AX)
+	VSHUFI32X4      $0xdd, Z7, Z3, Z0
+	VPXORD          Z5, Z0, Z0
+	VMOVDQU32       Z0, 896(AX)
 	ADDQ            $0x00000400, AX
 	ADDQ            $0x22, CX
 	ADDQ            $0x22, DI
@@ -249,7 +248,7 @@ block:
 	RET
 
 // func packQ4_0AVX512(panel *byte, scales *float32, w *byte, stride int, blocks int)
-// Requires: AVX, AVX512BW, AVX512F, F16C
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL
 TEXT ·packQ4_0AVX512(SB), NOSPLIT, $0-40
 	MOVQ   panel+0(FP), AX
 	MOVQ   scales+8(FP), CX
@@ -265,7 +264,7 @@ TEXT ·packQ4_0AVX512(SB), NOSPLIT, $0-40
 	LEAQ   (R10)(BX*2), R10
 
 block:
-	VPXOR           X0, X0, X0
+	VPXORD          X0, X0, X0
 	VPINSRW         $0x00, (DX), X0, X0
 	VPINSRW         $0x01, (DX)(BX*1), X0, X0
 	VPINSRW         $0x02, (DX)(BX*2), X0, X0
@@ -274,7 +273,7 @@ block:
 	VPINSRW         $0x05, (R8)(BX*1), X0, X0
 	VPINSRW         $0x06, (R8)(BX*2), X0, X0
 	VPINSRW         $0x07, (R8)(DI*1), X0, X0
-	VPXOR           X1, X1, X1
+	VPXORD          X1, X1, X1
 	VPINSRW         $0x00, (R9), X1, X1
 	VPINSRW         $0x01, (R9)(BX*1), X1, X1
 	VPINSRW         $0x02, (R9)(BX*2), X1, X1
@@ -283,64 +282,63 @@ block:
 	VPINSRW         $0x05, (R10)(BX*1), X1, X1
 	VPINSRW         $0x06, (R10)(BX*2), X1, X1
 	VPINSRW         $0x07, (R10)(DI*1), X1, X1
-	VCVTPH2PS       X0, Y0
-	VCVTPH2PS       X1, Y1
-	VMOVUPS         Y0, (CX)
-	VMOVUPS         Y1, 32(CX)
-	VMOVDQU         2(DX), X2
+	VINSERTI32X4    $0x01, X1, Y0, Y0
+	VCVTPH2PS       Y0, Z2
+	VMOVUPS         Z2, (CX)
+	VBROADCASTI32X4 2(DX), Z2
 	VINSERTI32X4    $0x01, 2(R8), Z2, Z2
 	VINSERTI32X4    $0x02, 2(R9), Z2, Z2
 	VINSERTI32X4    $0x03, 2(R10), Z2, Z2
-	VMOVDQU         2(DX)(BX*1), X3
+	VBROADCASTI32X4 2(DX)(BX*1), Z3
 	VINSERTI32X4    $0x01, 2(R8)(BX*1), Z3, Z3
 	VINSERTI32X4    $0x02, 2(R9)(BX*1), Z3, Z3
 	VINSERTI32X4    $0x03, 2(R10)(BX*1), Z3, Z3
-	VMOVDQU         2(DX)(BX*2), X4
+	VBROADCASTI32X4 2(DX)(BX*2), Z4
 	VINSERTI32X4    $0x01, 2(R8)(BX*2), Z4, Z4
 	VINSERTI32X4    $0x02, 2(R9)(BX*2), Z4, Z4
 	VINSERTI32X4    $0x03, 2(R10)(BX*2), Z4, Z4
-	VMOVDQU         2(DX)(DI*1), X5
+	VBROADCASTI32X4 2(DX)(DI*1), Z5
 	VINSERTI32X4    $0x01, 2(R8)(DI*1), Z5, Z5
 	VINSERTI32X4    $0x02, 2(R9)(DI*1), Z5, Z5
 	VINSERTI32X4    $0x03, 2(R10)(DI*1), Z5, Z5
-	VPUNPCKLDQ      Z3, Z2, Z0
+	VPUNPCKLDQ      Z3, Z2, Z6
 	VPUNPCKHDQ      Z3, Z2, Z3
-	VPUNPCKLDQ      Z5, Z4, Z1
+	VPUNPCKLDQ      Z5, Z4, Z2
 	VPUNPCKHDQ      Z5, Z4, Z5
-	VPUNPCKLQDQ     Z1, Z0, Z6
-	VPUNPCKHQDQ     Z1, Z0, Z1
-	VPUNPCKLQDQ     Z5, Z3, Z0
+	VPUNPCKLQDQ     Z2, Z6, Z4
+	VPUNPCKHQDQ     Z2, Z6, Z2
+	VPUNPCKLQDQ     Z5, Z3, Z6
 	VPUNPCKHQDQ     Z5, Z3, Z5
-	VBROADCASTI64X4 nibble<>+0(SB), Z7
-	VBROADCASTI64X4 shift<>+0(SB), Z8
-	VPSRLW          $0x04, Z6, Z9
-	VPANDD          Z7, Z6, Z6
-	VPADDB          Z8, Z6, Z6
-	VMOVDQU32       Z6, (AX)
-	VPANDD          Z7, Z9, Z9
-	VPADDB          Z8, Z9, Z9
-	VMOVDQU32       Z9, 512(AX)
-	VPSRLW          $0x04, Z1, Z6
-	VPANDD          Z7, Z1, Z1
-	VPADDB          Z8, Z1, Z1
-	VMOVDQU32       Z1, 128(AX)
-	VPANDD          Z7, Z6, Z6
-	VPADDB          Z8, Z6, Z6
-	VMOVDQU32       Z6, 640(AX)
-	VPSRLW          $0x04, Z0, Z1
-	VPANDD          Z7, Z0, Z0
-	VPADDB          Z8, Z0, Z0
-	VMOVDQU32       Z0, 256(AX)
-	VPANDD          Z7, Z1, Z1
-	VPADDB          Z8, Z1, Z1
-	VMOVDQU32       Z1, 768(AX)
-	VPSRLW          $0x04, Z5, Z0
-	VPANDD          Z7, Z5, Z5
-	VPADDB          Z8, Z5, Z5
+	VBROADCASTI64X4 nibble<>+0(SB), Z3
+	VBROADCASTI64X4 shift<>+0(SB), Z7
+	VPSRLW          $0x04, Z4, Z8
+	VPANDD          Z3, Z4, Z4
+	VPADDB          Z7, Z4, Z4
+	VMOVDQU32       Z4, (AX)
+	VPANDD          Z3, Z8, Z8
+	VPADDB          Z7, Z8, Z8
+	VMOVDQU32       Z8, 512(AX)
+	VPSRLW          $0x04, Z2, Z4
+	VPANDD          Z3, Z2, Z2
+	VPADDB          Z7, Z2, Z2
+	VMOVDQU32       Z2, 128(AX)
+	VPANDD          Z3, Z4, Z4
+	VPADDB          Z7, Z4, Z4
+	VMOVDQU32       Z4, 640(AX)
+	VPSRLW          $0x04, Z6, Z2
+	VPANDD          Z3, Z6, Z6
+	VPADDB          Z7, Z6, Z6
+	VMOVDQU32       Z6, 256(AX)
+	VPANDD          Z3, Z2, Z2
+	VPADDB          Z7, Z2, Z2
+	VMOVDQU32       Z2, 768(AX)
+	VPSRLW          $0x04, Z5, Z2
+	VPANDD          Z3, Z5, Z5
+	VPADDB          Z7, Z5, Z5
 	VMOVDQU32       Z5, 384(AX)
-	VPANDD          Z7, Z0, Z0
-	VPADDB          Z8, Z0, Z0
-	VMOVDQU32       Z0, 896(AX)
+	VPANDD          Z3, Z2, Z2
+	VPADDB          Z7, Z2, Z2
+	VMOVDQU32       Z2, 896(AX)
 	ADDQ            $0x00000400, AX
 	ADDQ            $0x00000080, CX
 	ADDQ            $0x12, DX

@@ -4,7 +4,6 @@ package vec
 
 import (
 	"sync"
-	"unsafe"
 
 	"github.com/winnowlm/winnow/internal/cpu"
 )
@@ -37,6 +36,7 @@ type superPanel struct {
 	less   []float32                            // [N][32]
 	padded []byte                               // fewer rows than a panel's
 	out    []float32                            // [N][32], theirs
+	gemv   superGemv
 }
 
 var superPanels = sync.Pool{New: func() any { return new(superPanel) }}
@@ -47,6 +47,10 @@ func mulSupers(q6 bool, dst []float32, ld int, a *Q8, w []byte, rows int) {
 	p := superPanels.Get().(*superPanel)
 	defer superPanels.Put(p)
 	p.sum(q6, a)
+	if a.N <= superFew && rows >= streams && a.Cols > 0 {
+		p.gemvSupers(q6, dst, ld, a, w, rows)
+		return
+	}
 	if rows < wideRows {
 		stride := superStride(q6, a.Cols)
 		p.padded = Resize(p.padded, wideRows*stride)
@@ -107,8 +111,7 @@ func (p *superPanel) mul(q6 bool, dst []float32, ld int, a *Q8, w []byte, j int)
 		t.all()
 	}
 	p.less = Resize(p.less, a.N*wideRows)
-	mins := unsafe.Slice((*byte)(unsafe.Pointer(&p.mins[0])), 4*len(p.mins))
-	DotF32(p.less, wideRows, p.sums, a.N, mins, 4*groups, wideRows, groups, nil)
+	DotF32(p.less, wideRows, p.sums, a.N, floatBytes(p.mins), 4*groups, wideRows, groups, nil)
 	for q := range a.N {
 		out, less := dst[q*ld+j:][:wideRows], p.less[q*wideRows:][:wideRows]
 		for i := range out {

@@ -63,7 +63,9 @@ func mulBlocks(q4 bool, dst []float32, ld int, a *Q8, w []byte, rows int) {
 		for q := range a.N {
 			clear(dst[q*ld:][:rows])
 		}
-	case a.N >= gemmTokens && rows >= wideRows && level >= cpu.AVX512:
+	case a.N > 1 && a.N <= directTokens && rows >= directRows && level >= cpu.AVX512:
+		direct(q4, dst, ld, a, w, rows)
+	case a.N > directTokens && rows >= wideRows && level >= cpu.AVX512:
 		gemmVNNI(q4, dst, ld, a, w, rows)
 	case a.N >= gemmTokens && rows >= panelRows && level == cpu.AVX2:
 		gemm(q4, dst, ld, a, w, rows)

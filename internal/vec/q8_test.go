@@ -154,7 +154,7 @@ func TestMulIsTheProductOfTheCodes(t *testing.T) {
 	eachLevel(t, func(t *testing.T) {
 		for _, q4 := range []bool{false, true} {
 			for _, cols := range []int{0, 32, 64, 96, 512, 544, 1056} {
-				for _, n := range []int{1, 2, 3, 4, 5, 6, 7, 9, 13, 17} {
+				for _, n := range []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 17} {
 					for _, rows := range []int{1, 3, 7, 8, 9, 15, 16, 17, 33} {
 						r := testRand(uint64(cols + n))
 						x := normals(r, n*cols)

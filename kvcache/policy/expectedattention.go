@@ -156,11 +156,14 @@ func (p ExpectedAttention) weigh(score []float32, l *kvcache.Layer, h int) {
 		return
 	}
 	hd := &l.Heads[h]
-	v := l.Floats(len(score) * hd.Dim())
-	hd.Rows(nil, v, 0, len(score))
-	for j := range score {
-		own := v[j*hd.Dim():][:hd.Dim()]
-		score[j] = (score[j] + float32(p.Epsilon)) * float32(math.Sqrt(dot(own, own)))
+	v := l.Floats(kvcache.BlockRows * hd.Dim())
+	for lo := 0; lo < len(score); lo += kvcache.BlockRows {
+		n := min(kvcache.BlockRows, len(score)-lo)
+		hd.Rows(nil, v, lo, lo+n)
+		for j := range n {
+			own := v[j*hd.Dim():][:hd.Dim()]
+			score[lo+j] = (score[lo+j] + float32(p.Epsilon)) * float32(math.Sqrt(dot(own, own)))
+		}
 	}
 }
 

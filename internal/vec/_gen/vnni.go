@@ -12,10 +12,10 @@ import (
 // [block][32]. A block's sum starts from what the 128 adds too much, so that it
 // ends exact.
 func vnniKernels(a *asm) {
-	flip, nibble, shift := a.constant("flip", 0x80808080), a.constant("nibble", 0x0f0f0f0f), a.constant("shift", 0x78787878)
-	a.packVNNI("packQ8_0", 34, func(rows *table, panel reg.Register) { a.packBytesVNNI(rows, panel, flip) })
-	a.packCodes(flip)
-	a.packVNNI("packQ4_0", 18, func(rows *table, panel reg.Register) { a.packNibblesVNNI(rows, panel, nibble, shift) })
+	bytes, nibbles := a.foursVNNI("")
+	a.packVNNI("packQ8_0", 34, bytes)
+	a.packCodes(bytes)
+	a.packVNNI("packQ4_0", 18, nibbles)
 	for tokens := 1; tokens <= 6; tokens++ {
 		a.tileVNNI(tokens, false)
 	}
@@ -25,6 +25,18 @@ func vnniKernels(a *asm) {
 	a.prefetchRows()
 }
 
+// fours brings a block of the codes of 16 rows into registers, plus 128: four i
+// of each row, [16][4], is handed to use when it is made.
+type fours func(rows *table, use func(i int, four reg.VecVirtual))
+
+// foursVNNI returns those of q8_0 and q4_0, whose constants are named after name.
+func (a *asm) foursVNNI(name string) (bytes, nibbles fours) {
+	flip, nibble, shift := a.constant(name+"flip", 0x80808080), a.constant(name+"nibble", 0x0f0f0f0f), a.constant(name+"shift", 0x78787878)
+	bytes = func(rows *table, use func(int, reg.VecVirtual)) { a.bytesVNNI(rows, flip, use) }
+	nibbles = func(rows *table, use func(int, reg.VecVirtual)) { a.nibblesVNNI(rows, nibble, shift, use) }
+	return bytes, nibbles
+}
+
 const (
 	halfPanel  = 64   // bytes of a four of codes of half a panel's rows
 	panelFour  = 128  // the same of a panel
@@ -32,20 +44,14 @@ const (
 )
 
 // packVNNI writes a function that packs half a panel, 16 rows.
-func (a *asm) packVNNI(name string, size int, codes func(rows *table, panel reg.Register)) {
+func (a *asm) packVNNI(name string, size int, codes fours) {
 	a.fn(name, "func(panel *byte, scales *float32, w *byte, stride, blocks int)",
 		"Packs blocks of 16 rows into half a panel of 32.")
 	panel, scales, w, stride, blocks := a.arg("panel"), a.arg("scales"), a.arg("w"), a.arg("stride"), a.arg("blocks")
 	rows := a.table(w, stride, 1, 16, a.times(stride, 3))
 	a.Label("block")
-	low, high := a.YMM(), a.YMM()
-	a.gatherHalves(rows, 0, low)
-	a.gatherHalves(rows, 8, high)
-	a.VCVTPH2PS(low.AsX(), low)
-	a.VCVTPH2PS(high.AsX(), high)
-	a.VMOVUPS(low, Mem{Base: scales})
-	a.VMOVUPS(high, Mem{Base: scales, Disp: 32})
-	codes(rows, panel)
+	a.VMOVUPS(a.scalesVNNI(rows), Mem{Base: scales})
+	codes(rows, a.toPanel(panel))
 	a.ADDQ(imm(panelBlock), panel)
 	a.ADDQ(imm(panelFour), scales)
 	a.advance(rows, size)
@@ -56,13 +62,13 @@ func (a *asm) packVNNI(name string, size int, codes func(rows *table, panel reg.
 
 // packCodes writes packQ8_0 without the scales, for rows in its layout whose
 // scales are elsewhere.
-func (a *asm) packCodes(flip Mem) {
+func (a *asm) packCodes(codes fours) {
 	a.fn("packCodes", "func(panel *byte, w *byte, stride, blocks int)",
 		"Packs the codes of blocks of 16 rows in q8_0's layout into half a panel of 32.")
 	panel, w, stride, blocks := a.arg("panel"), a.arg("w"), a.arg("stride"), a.arg("blocks")
 	rows := a.table(w, stride, 1, 16, a.times(stride, 3))
 	a.Label("block")
-	a.packBytesVNNI(rows, panel, flip)
+	codes(rows, a.toPanel(panel))
 	a.ADDQ(imm(panelBlock), panel)
 	a.advance(rows, 34)
 	a.DECQ(blocks)
@@ -72,19 +78,34 @@ func (a *asm) packCodes(flip Mem) {
 
 // gatherHalves loads the scales of a block of 8 rows.
 func (a *asm) gatherHalves(rows *table, first int, v reg.VecVirtual) {
-	a.VPXOR(v.AsX(), v.AsX(), v.AsX())
+	a.VPXORD(v.AsX(), v.AsX(), v.AsX())
 	for i := range 8 {
 		a.VPINSRW(Imm(uint64(i)), rows.at(first+i, 0), v.AsX(), v.AsX())
 	}
 }
 
-func (a *asm) packBytesVNNI(rows *table, panel reg.Register, flip Mem) {
+// scalesVNNI loads the scales of a block of 16 rows.
+func (a *asm) scalesVNNI(rows *table) reg.VecVirtual {
+	low, high, v := a.YMM(), a.YMM(), a.ZMM()
+	a.gatherHalves(rows, 0, low)
+	a.gatherHalves(rows, 8, high)
+	a.VINSERTI32X4(Imm(1), high.AsX(), low, low)
+	a.VCVTPH2PS(low, v)
+	return v
+}
+
+// toPanel writes fours to half a panel.
+func (a *asm) toPanel(panel reg.Register) func(int, reg.VecVirtual) {
+	return func(i int, four reg.VecVirtual) { a.VMOVDQU32(four, Mem{Base: panel, Disp: panelFour * i}) }
+}
+
+func (a *asm) bytesVNNI(rows *table, flip Mem, use func(int, reg.VecVirtual)) {
 	v := make([]reg.VecVirtual, 8)
 	for i := range v {
 		// Rows 0 to 3 and 8 to 11 in the low halves, the fours after them in the high ones.
 		r := i/4*8 + i%4
 		v[i] = a.ZMM()
-		a.VMOVDQU(rows.at(r, 2), v[i].AsY())
+		a.VBROADCASTI64X4(rows.at(r, 2), v[i]) // whole, so that no older value lives on
 		a.VINSERTI64X4(Imm(1), rows.at(r+4, 2), v[i], v[i])
 	}
 	// Each lane has a four of codes of 4 rows; the second and fourth, that of 4 further.
@@ -96,16 +117,16 @@ func (a *asm) packBytesVNNI(rows *table, panel reg.Register, flip Mem) {
 			p := a.ZMM()
 			a.VSHUFI32X4(Imm(lanes), v[i+4], v[i], p)
 			a.VPXORD(mask, p, p)
-			a.VMOVDQU32(p, Mem{Base: panel, Disp: panelFour * (i + 4*half)})
+			use(i+4*half, p)
 		}
 	}
 }
 
-func (a *asm) packNibblesVNNI(rows *table, panel reg.Register, nibble, shift Mem) {
+func (a *asm) nibblesVNNI(rows *table, nibble, shift Mem, use func(int, reg.VecVirtual)) {
 	v := make([]reg.VecVirtual, 4)
 	for i := range v {
 		v[i] = a.ZMM()
-		a.VMOVDQU(rows.at(i, 2), v[i].AsX())
+		a.VBROADCASTI32X4(rows.at(i, 2), v[i])
 		for lane := 1; lane < 4; lane++ {
 			a.VINSERTI32X4(Imm(uint64(lane)), rows.at(i+4*lane, 2), v[i], v[i])
 		}
@@ -119,7 +140,7 @@ func (a *asm) packNibblesVNNI(rows *table, panel reg.Register, nibble, shift Mem
 		for half, p := range []reg.VecVirtual{low, high} {
 			a.VPANDD(mask, p, p)
 			a.VPADDB(plus, p, p)
-			a.VMOVDQU32(p, Mem{Base: panel, Disp: panelFour * (i + 4*half)})
+			use(i+4*half, p)
 		}
 	}
 }

@@ -4,6 +4,42 @@
 
 #include "textflag.h"
 
+DATA gemvMetaScales<>+0(SB)/4, $0x00000000
+DATA gemvMetaScales<>+4(SB)/4, $0x00000000
+DATA gemvMetaScales<>+8(SB)/4, $0x00000000
+DATA gemvMetaScales<>+12(SB)/4, $0x00000000
+DATA gemvMetaScales<>+16(SB)/4, $0x00000003
+DATA gemvMetaScales<>+20(SB)/4, $0x00000003
+DATA gemvMetaScales<>+24(SB)/4, $0x00000003
+DATA gemvMetaScales<>+28(SB)/4, $0x00000003
+DATA gemvMetaScales<>+32(SB)/4, $0x00000006
+DATA gemvMetaScales<>+36(SB)/4, $0x00000006
+DATA gemvMetaScales<>+40(SB)/4, $0x00000006
+DATA gemvMetaScales<>+44(SB)/4, $0x00000006
+DATA gemvMetaScales<>+48(SB)/4, $0x00000009
+DATA gemvMetaScales<>+52(SB)/4, $0x00000009
+DATA gemvMetaScales<>+56(SB)/4, $0x00000009
+DATA gemvMetaScales<>+60(SB)/4, $0x00000009
+GLOBL gemvMetaScales<>(SB), RODATA|NOPTR, $64
+
+DATA gemvMetaOffsets<>+0(SB)/4, $0x00000001
+DATA gemvMetaOffsets<>+4(SB)/4, $0x00000001
+DATA gemvMetaOffsets<>+8(SB)/4, $0x00000001
+DATA gemvMetaOffsets<>+12(SB)/4, $0x00000001
+DATA gemvMetaOffsets<>+16(SB)/4, $0x00000004
+DATA gemvMetaOffsets<>+20(SB)/4, $0x00000004
+DATA gemvMetaOffsets<>+24(SB)/4, $0x00000004
+DATA gemvMetaOffsets<>+28(SB)/4, $0x00000004
+DATA gemvMetaOffsets<>+32(SB)/4, $0x00000007
+DATA gemvMetaOffsets<>+36(SB)/4, $0x00000007
+DATA gemvMetaOffsets<>+40(SB)/4, $0x00000007
+DATA gemvMetaOffsets<>+44(SB)/4, $0x00000007
+DATA gemvMetaOffsets<>+48(SB)/4, $0x0000000a
+DATA gemvMetaOffsets<>+52(SB)/4, $0x0000000a
+DATA gemvMetaOffsets<>+56(SB)/4, $0x0000000a
+DATA gemvMetaOffsets<>+60(SB)/4, $0x0000000a
+GLOBL gemvMetaOffsets<>(SB), RODATA|NOPTR, $64
+
 DATA gemvFlip<>+0(SB)/4, $0x80808080
 DATA gemvFlip<>+4(SB)/4, $0x80808080
 DATA gemvFlip<>+8(SB)/4, $0x80808080
@@ -126,8 +162,8 @@ DATA gemvCodesQ4_0<>+40(SB)/4, $0x00180017
 DATA gemvCodesQ4_0<>+44(SB)/4, $0x001a0019
 DATA gemvCodesQ4_0<>+48(SB)/4, $0x001d001c
 DATA gemvCodesQ4_0<>+52(SB)/4, $0x001f001e
-DATA gemvCodesQ4_0<>+56(SB)/4, $0x003d003c
-DATA gemvCodesQ4_0<>+60(SB)/4, $0x003f003e
+DATA gemvCodesQ4_0<>+56(SB)/4, $0x00250024
+DATA gemvCodesQ4_0<>+60(SB)/4, $0x00270026
 GLOBL gemvCodesQ4_0<>(SB), RODATA|NOPTR, $64
 
 // func gemvQ8_0AVX512(dst *float32, ld int, w *byte, far int, stride int, codes *int8, meta *byte, blocks int, count int)
@@ -139,16 +175,16 @@ TEXT ·gemvQ8_0AVX512(SB), NOSPLIT, $0-72
 	MOVQ   far+24(FP), BX
 	IMUL3Q $0x00000003, CX, SI
 	IMUL3Q $0x00000003, BX, DI
-	MOVL   $0x00001111, R8
-	KMOVD  R8, K2
+	MOVL   $0x00000fff, R8
+	KMOVD  R8, K1
 	MOVL   $0x00002222, R8
-	KMOVD  R8, K3
+	KMOVD  R8, K2
 	MOVL   $0x00004444, R8
-	KMOVD  R8, K4
+	KMOVD  R8, K3
 	MOVL   $0x00008888, R8
-	KMOVD  R8, K5
+	KMOVD  R8, K4
 	MOVL   $0x00040002, R8
-	KMOVD  R8, K6
+	KMOVD  R8, K5
 
 row:
 	MOVQ   codes+40(FP), R8
@@ -230,44 +266,36 @@ four:
 	VPERMD          Z3, Z2, Z3
 	VMOVDQU32       gemvScalesQ8_0<>+0(SB), Z1
 	VMOVDQU32       (DX), Z2
-	VMOVDQU16       66(DX), K6, Z2
+	VMOVDQU16       66(DX), K5, Z2
 	VPERMW          Z2, Z1, Z2
 	VMOVDQU32       (DX)(BX*1), Z25
-	VMOVDQU16       66(DX)(BX*1), K6, Z25
-	VPERMW          Z25, Z1, K3, Z2
+	VMOVDQU16       66(DX)(BX*1), K5, Z25
+	VPERMW          Z25, Z1, K2, Z2
 	VMOVDQU32       (DX)(BX*2), Z25
-	VMOVDQU16       66(DX)(BX*2), K6, Z25
-	VPERMW          Z25, Z1, K4, Z2
+	VMOVDQU16       66(DX)(BX*2), K5, Z25
+	VPERMW          Z25, Z1, K3, Z2
 	VMOVDQU32       (DX)(DI*1), Z25
-	VMOVDQU16       66(DX)(DI*1), K6, Z25
-	VPERMW          Z25, Z1, K5, Z2
+	VMOVDQU16       66(DX)(DI*1), K5, Z25
+	VPERMW          Z25, Z1, K4, Z2
 	VCVTPH2PS       Y2, Z2
-	VEXTRACTI32X4   $0x01, Z3, X1
-	VEXTRACTF32X4   $0x01, Z2, X4
-	VEXTRACTI32X4   $0x02, Z3, X6
-	VEXTRACTF32X4   $0x02, Z2, X8
-	VEXTRACTI32X4   $0x03, Z3, X10
-	VEXTRACTF32X4   $0x03, Z2, X12
-	VPBROADCASTD    4(R9), X14
-	VPADDD          X14, X3, X3
-	VCVTDQ2PS       X3, X3
-	VMULPS.BCST     (R9), X2, X2
+	VMOVDQU32.Z     (R9), K1, Z1
+	VMOVDQU32       gemvMetaOffsets<>+0(SB), Z25
+	VPERMD          Z1, Z25, Z25
+	VMOVDQU32       gemvMetaScales<>+0(SB), Z26
+	VPERMD          Z1, Z26, Z1
+	VPADDD          Z25, Z3, Z3
+	VCVTDQ2PS       Z3, Z3
+	VMULPS          Z1, Z2, Z2
 	VFMADD231PS     X2, X3, X0
-	VPBROADCASTD    16(R9), X2
-	VPADDD          X2, X1, X1
-	VCVTDQ2PS       X1, X1
-	VMULPS.BCST     12(R9), X4, X4
+	VEXTRACTF32X4   $0x01, Z3, X1
+	VEXTRACTF32X4   $0x01, Z2, X4
 	VFMADD231PS     X4, X1, X0
-	VPBROADCASTD    28(R9), X1
-	VPADDD          X1, X6, X6
-	VCVTDQ2PS       X6, X6
-	VMULPS.BCST     24(R9), X8, X8
-	VFMADD231PS     X8, X6, X0
-	VPBROADCASTD    40(R9), X1
-	VPADDD          X1, X10, X10
-	VCVTDQ2PS       X10, X10
-	VMULPS.BCST     36(R9), X12, X12
-	VFMADD231PS     X12, X10, X0
+	VEXTRACTF32X4   $0x02, Z3, X1
+	VEXTRACTF32X4   $0x02, Z2, X4
+	VFMADD231PS     X4, X1, X0
+	VEXTRACTF32X4   $0x03, Z3, X1
+	VEXTRACTF32X4   $0x03, Z2, X2
+	VFMADD231PS     X2, X1, X0
 	ADDQ            $0x00000088, DX
 	ADDQ            $0x00000080, R8
 	ADDQ            $0x30, R9
@@ -339,16 +367,16 @@ TEXT ·gemvQ4_0AVX512(SB), NOSPLIT, $0-72
 	MOVQ   far+24(FP), BX
 	IMUL3Q $0x00000003, CX, SI
 	IMUL3Q $0x00000003, BX, DI
-	MOVL   $0x00001111, R8
-	KMOVD  R8, K2
+	MOVL   $0x00000fff, R8
+	KMOVD  R8, K1
 	MOVL   $0x00002222, R8
-	KMOVD  R8, K3
+	KMOVD  R8, K2
 	MOVL   $0x00004444, R8
-	KMOVD  R8, K4
+	KMOVD  R8, K3
 	MOVL   $0x00008888, R8
-	KMOVD  R8, K5
+	KMOVD  R8, K4
 	MOVL   $0x00040002, R8
-	KMOVD  R8, K6
+	KMOVD  R8, K5
 
 row:
 	MOVQ   codes+40(FP), R8
@@ -361,99 +389,81 @@ row:
 
 four:
 	VBROADCASTI64X4 gemvNibbles<>+0(SB), Z1
-	VMOVDQU32       (R8), Z2
-	VMOVDQU32       64(R8), Z3
-	VSHUFI32X4      $0x88, Z3, Z2, Z4
-	VSHUFI32X4      $0xdd, Z3, Z2, Z2
-	VMOVDQU32       gemvCodesQ4_0<>+0(SB), Z3
-	VMOVDQU32       (DX), Z11
-	VMOVDQU32       8(DX), Z12
-	VPERMI2W        Z12, Z11, Z3
-	VPSRLW          $0x04, Z3, Z11
-	VPANDD          Z1, Z3, Z3
-	VPANDD          Z1, Z11, Z11
-	VPXORD          Z5, Z5, Z5
-	VPDPBUSD        Z4, Z3, Z5
-	VPDPBUSD        Z2, Z11, Z5
-	VMOVDQU32       gemvCodesQ4_0<>+0(SB), Z3
-	VMOVDQU32       (DX)(BX*1), Z11
-	VMOVDQU32       8(DX)(BX*1), Z12
-	VPERMI2W        Z12, Z11, Z3
-	VPSRLW          $0x04, Z3, Z11
-	VPANDD          Z1, Z3, Z3
-	VPANDD          Z1, Z11, Z11
-	VPXORD          Z6, Z6, Z6
-	VPDPBUSD        Z4, Z3, Z6
-	VPDPBUSD        Z2, Z11, Z6
-	VMOVDQU32       gemvCodesQ4_0<>+0(SB), Z3
-	VMOVDQU32       (DX)(BX*2), Z11
-	VMOVDQU32       8(DX)(BX*2), Z12
-	VPERMI2W        Z12, Z11, Z3
-	VPSRLW          $0x04, Z3, Z11
-	VPANDD          Z1, Z3, Z3
-	VPANDD          Z1, Z11, Z11
-	VPXORD          Z7, Z7, Z7
-	VPDPBUSD        Z4, Z3, Z7
-	VPDPBUSD        Z2, Z11, Z7
-	VMOVDQU32       gemvCodesQ4_0<>+0(SB), Z3
-	VMOVDQU32       (DX)(DI*1), Z11
-	VMOVDQU32       8(DX)(DI*1), Z12
-	VPERMI2W        Z12, Z11, Z3
-	VPSRLW          $0x04, Z3, Z11
-	VPANDD          Z1, Z3, Z3
-	VPANDD          Z1, Z11, Z11
+	VMOVDQU32       gemvCodesQ4_0<>+0(SB), Z2
+	VMOVDQU32       gemvScalesQ4_0<>+0(SB), Z3
+	VMOVDQU32       (R8), Z4
+	VMOVDQU32       64(R8), Z5
+	VSHUFI32X4      $0x88, Z5, Z4, Z6
+	VSHUFI32X4      $0xdd, Z5, Z4, Z4
+	VMOVDQU32       (DX), Z14
+	VMOVDQU32       56(DX), X7
+	VPERMW          Z14, Z3, Z5
+	VPERMT2W        Z7, Z2, Z14
+	VPSRLW          $0x04, Z14, Z15
+	VPANDD          Z1, Z14, Z14
+	VPANDD          Z1, Z15, Z15
 	VPXORD          Z8, Z8, Z8
-	VPDPBUSD        Z4, Z3, Z8
-	VPDPBUSD        Z2, Z11, Z8
-	VPUNPCKLDQ      Z6, Z5, Z1
-	VPUNPCKHDQ      Z6, Z5, Z5
-	VPADDD          Z5, Z1, Z1
-	VPUNPCKLDQ      Z8, Z7, Z2
-	VPUNPCKHDQ      Z8, Z7, Z7
-	VPADDD          Z7, Z2, Z2
+	VPDPBUSD        Z6, Z14, Z8
+	VPDPBUSD        Z4, Z15, Z8
+	VMOVDQU32       (DX)(BX*1), Z14
+	VMOVDQU32       56(DX)(BX*1), X7
+	VPERMW          Z14, Z3, K2, Z5
+	VPERMT2W        Z7, Z2, Z14
+	VPSRLW          $0x04, Z14, Z15
+	VPANDD          Z1, Z14, Z14
+	VPANDD          Z1, Z15, Z15
+	VPXORD          Z9, Z9, Z9
+	VPDPBUSD        Z6, Z14, Z9
+	VPDPBUSD        Z4, Z15, Z9
+	VMOVDQU32       (DX)(BX*2), Z14
+	VMOVDQU32       56(DX)(BX*2), X7
+	VPERMW          Z14, Z3, K3, Z5
+	VPERMT2W        Z7, Z2, Z14
+	VPSRLW          $0x04, Z14, Z15
+	VPANDD          Z1, Z14, Z14
+	VPANDD          Z1, Z15, Z15
+	VPXORD          Z10, Z10, Z10
+	VPDPBUSD        Z6, Z14, Z10
+	VPDPBUSD        Z4, Z15, Z10
+	VMOVDQU32       (DX)(DI*1), Z14
+	VMOVDQU32       56(DX)(DI*1), X7
+	VPERMW          Z14, Z3, K4, Z5
+	VPERMT2W        Z7, Z2, Z14
+	VPSRLW          $0x04, Z14, Z2
+	VPANDD          Z1, Z14, Z14
+	VPANDD          Z1, Z2, Z2
+	VPXORD          Z11, Z11, Z11
+	VPDPBUSD        Z6, Z14, Z11
+	VPDPBUSD        Z4, Z2, Z11
+	VCVTPH2PS       Y5, Z5
+	VPUNPCKLDQ      Z9, Z8, Z1
+	VPUNPCKHDQ      Z9, Z8, Z8
+	VPADDD          Z8, Z1, Z1
+	VPUNPCKLDQ      Z11, Z10, Z2
+	VPUNPCKHDQ      Z11, Z10, Z10
+	VPADDD          Z10, Z2, Z2
 	VPUNPCKLQDQ     Z2, Z1, Z3
 	VPUNPCKHQDQ     Z2, Z1, Z1
 	VPADDD          Z1, Z3, Z3
-	VMOVDQU32       gemvScalesQ4_0<>+0(SB), Z1
-	VMOVDQU32       (DX), Z2
-	VPERMW          Z2, Z1, Z2
-	VMOVDQU32       (DX)(BX*1), Z4
-	VPERMW          Z4, Z1, K3, Z2
-	VMOVDQU32       (DX)(BX*2), Z4
-	VPERMW          Z4, Z1, K4, Z2
-	VMOVDQU32       (DX)(DI*1), Z4
-	VPERMW          Z4, Z1, K5, Z2
-	VCVTPH2PS       Y2, Z2
-	VEXTRACTI32X4   $0x01, Z3, X1
-	VEXTRACTF32X4   $0x01, Z2, X4
-	VEXTRACTI32X4   $0x02, Z3, X9
-	VEXTRACTF32X4   $0x02, Z2, X11
-	VEXTRACTI32X4   $0x03, Z3, X12
-	VEXTRACTF32X4   $0x03, Z2, X13
-	VPBROADCASTD    4(R9), X14
-	VPSRAD          $0x04, X14, X14
-	VPADDD          X14, X3, X3
-	VCVTDQ2PS       X3, X3
-	VMULPS.BCST     (R9), X2, X2
-	VFMADD231PS     X2, X3, X0
-	VPBROADCASTD    16(R9), X2
-	VPSRAD          $0x04, X2, X2
-	VPADDD          X2, X1, X1
-	VCVTDQ2PS       X1, X1
-	VMULPS.BCST     12(R9), X4, X4
-	VFMADD231PS     X4, X1, X0
-	VPBROADCASTD    28(R9), X1
-	VPSRAD          $0x04, X1, X1
-	VPADDD          X1, X9, X9
-	VCVTDQ2PS       X9, X9
-	VMULPS.BCST     24(R9), X11, X11
-	VFMADD231PS     X11, X9, X0
-	VPBROADCASTD    40(R9), X1
-	VPSRAD          $0x04, X1, X1
-	VPADDD          X1, X12, X12
-	VCVTDQ2PS       X12, X12
-	VMULPS.BCST     36(R9), X13, X13
-	VFMADD231PS     X13, X12, X0
+	VMOVDQU32.Z     (R9), K1, Z1
+	VMOVDQU32       gemvMetaOffsets<>+0(SB), Z2
+	VPERMD          Z1, Z2, Z2
+	VMOVDQU32       gemvMetaScales<>+0(SB), Z4
+	VPERMD          Z1, Z4, Z1
+	VPSRAD          $0x04, Z2, Z2
+	VPADDD          Z2, Z3, Z3
+	VCVTDQ2PS       Z3, Z3
+	VMULPS          Z1, Z5, Z5
+	VFMADD231PS     X5, X3, X0
+	VEXTRACTF32X4   $0x01, Z3, X1
+	VEXTRACTF32X4   $0x01, Z5, X2
+	VFMADD231PS     X2, X1, X0
+	VEXTRACTF32X4   $0x02, Z3, X1
+	VEXTRACTF32X4   $0x02, Z5, X2
+	VFMADD231PS     X2, X1, X0
+	VEXTRACTF32X4   $0x03, Z3, X1
+	VEXTRACTF32X4   $0x03, Z5, X2
+	VFMADD231PS     X2, X1, X0
 	ADDQ            $0x48, DX
 	ADDQ            $0x00000080, R8
 	ADDQ            $0x30, R9
@@ -465,37 +475,37 @@ rest:
 	JZ   store
 
 one:
-	VPXOR           X1, X1, X1
-	VPINSRW         $0x00, (DX), X1, X1
-	VPINSRW         $0x01, (DX)(BX*1), X1, X1
-	VPINSRW         $0x02, (DX)(BX*2), X1, X1
-	VPINSRW         $0x03, (DX)(DI*1), X1, X1
-	VCVTPH2PS       X1, X1
-	VBROADCASTI64X4 gemvNibbles<>+0(SB), Z2
-	VMOVDQU32       gemvFirsts<>+0(SB), Z3
-	VMOVDQU32       2(DX), X9
-	VINSERTI32X4    $0x01, 2(DX)(BX*1), Z9, Z9
-	VINSERTI32X4    $0x02, 2(DX)(BX*2), Z9, Z9
-	VINSERTI32X4    $0x03, 2(DX)(DI*1), Z9, Z9
-	VBROADCASTI32X4 (R8), Z4
-	VBROADCASTI32X4 16(R8), Z11
-	VPSRLW          $0x04, Z9, Z12
-	VPANDD          Z2, Z9, Z9
-	VPANDD          Z2, Z12, Z12
-	VPXORD          Z10, Z10, Z10
-	VPDPBUSD        Z4, Z9, Z10
-	VPDPBUSD        Z11, Z12, Z10
-	VPSHUFD         $0x4e, Z10, Z2
-	VPADDD          Z2, Z10, Z10
-	VPSHUFD         $0xb1, Z10, Z2
-	VPADDD          Z2, Z10, Z10
-	VPERMD          Z10, Z3, Z10
-	VPBROADCASTD    4(R9), X2
-	VPSRAD          $0x04, X2, X2
-	VPADDD          X2, X10, X10
-	VCVTDQ2PS       X10, X10
-	VMULPS.BCST     (R9), X1, X1
-	VFMADD231PS     X1, X10, X0
+	VPXOR           X6, X6, X6
+	VPINSRW         $0x00, (DX), X6, X6
+	VPINSRW         $0x01, (DX)(BX*1), X6, X6
+	VPINSRW         $0x02, (DX)(BX*2), X6, X6
+	VPINSRW         $0x03, (DX)(DI*1), X6, X6
+	VCVTPH2PS       X6, X6
+	VBROADCASTI64X4 gemvNibbles<>+0(SB), Z1
+	VMOVDQU32       gemvFirsts<>+0(SB), Z2
+	VMOVDQU32       2(DX), X12
+	VINSERTI32X4    $0x01, 2(DX)(BX*1), Z12, Z12
+	VINSERTI32X4    $0x02, 2(DX)(BX*2), Z12, Z12
+	VINSERTI32X4    $0x03, 2(DX)(DI*1), Z12, Z12
+	VBROADCASTI32X4 (R8), Z3
+	VBROADCASTI32X4 16(R8), Z4
+	VPSRLW          $0x04, Z12, Z5
+	VPANDD          Z1, Z12, Z12
+	VPANDD          Z1, Z5, Z5
+	VPXORD          Z13, Z13, Z13
+	VPDPBUSD        Z3, Z12, Z13
+	VPDPBUSD        Z4, Z5, Z13
+	VPSHUFD         $0x4e, Z13, Z1
+	VPADDD          Z1, Z13, Z13
+	VPSHUFD         $0xb1, Z13, Z1
+	VPADDD          Z1, Z13, Z13
+	VPERMD          Z13, Z2, Z13
+	VPBROADCASTD    4(R9), X1
+	VPSRAD          $0x04, X1, X1
+	VPADDD          X1, X13, X13
+	VCVTDQ2PS       X13, X13
+	VMULPS.BCST     (R9), X6, X6
+	VFMADD231PS     X6, X13, X0
 	ADDQ            $0x12, DX
 	ADDQ            $0x20, R8
 	ADDQ            $0x0c, R9

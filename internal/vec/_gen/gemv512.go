@@ -12,6 +12,8 @@ import (
 // sums, a lane per block, which enter the four chains of additions in turn.
 func wideGemvKernels(a *asm) {
 	g := &wideGemv{asm: a}
+	g.scales = g.words("gemvMetaScales", func(i int) uint32 { return uint32(i / 4 * metaSize / 4) })
+	g.offsets = g.words("gemvMetaOffsets", func(i int) uint32 { return uint32(i/4*metaSize/4 + 1) })
 	flip, nibble := a.constant("gemvFlip", 0x80808080), a.constant("gemvNibbles", 0x0f0f0f0f)
 	order := g.words("gemvOrder", func(i int) uint32 { return []uint32{0, 1, 4, 5, 2, 3, 6, 7}[i%8] + uint32(i/8*8) })
 	firsts := g.words("gemvFirsts", func(i int) uint32 { return uint32(4 * i % 16) })
@@ -22,24 +24,24 @@ func wideGemvKernels(a *asm) {
 
 	g.kernel("gemvQ8_0", 34, 0, gemvFormat{
 		four: func() (sum, scale reg.VecVirtual) {
-			return g.fourQ8(a.broadcast(flip), g.load(order)), g.fourScales(g.load(scales8), true)
+			return g.fourQ8(a.broadcast(flip), g.load(order)), g.fourScales(g.load(scales8))
 		},
 		one: func() reg.VecVirtual { return g.oneQ8(a.broadcast(flip)) },
 	})
 	g.kernel("gemvQ4_0", 18, 4, gemvFormat{
 		four: func() (sum, scale reg.VecVirtual) {
-			return g.fourQ4(a.broadcast(nibble), codes4), g.fourScales(g.load(scales4), false)
+			return g.fourQ4(a.broadcast(nibble), g.load(codes4), g.load(scales4))
 		},
 		one: func() reg.VecVirtual { return g.oneQ4(a.broadcast(nibble), g.load(firsts)) },
 	})
 }
 
 // nibbleWord is where word i of the codes of 4 blocks of q4_0, 8 each after a
-// scale, stands in two registers of 32 words, the second loaded 4 words further.
+// scale, stands in two registers of 32 words, the second loaded 28 words further.
 func nibbleWord(i int) uint32 {
 	word := i/8*9 + 1 + i%8
 	if word >= 32 {
-		word += 32 - 4
+		word += 32 - 28
 	}
 	return uint32(word)
 }
@@ -49,6 +51,8 @@ type wideGemv struct {
 	rows    *table // of the 4
 	x, meta reg.Register
 	shift   uint64 // of the offset
+
+	scales, offsets Mem // where metas of 4 blocks have them
 }
 
 // gemvFormat writes the loads and integer sums of a format.
@@ -93,17 +97,7 @@ func (g *wideGemv) kernel(name string, size int, shift uint64, f gemvFormat) {
 	g.JL(LabelRef("rest"))
 
 	g.Label("four")
-	sum, scale := f.four()
-	sums, scales := []reg.Register{sum.AsX()}, []reg.Register{scale.AsX()}
-	for k := 1; k < 4; k++ { // before the first, whose use clears the others
-		s, d := g.XMM(), g.XMM()
-		g.VEXTRACTI32X4(Imm(uint64(k)), sum, s)
-		g.VEXTRACTF32X4(Imm(uint64(k)), scale, d)
-		sums, scales = append(sums, s), append(scales, d)
-	}
-	for k := range sums {
-		g.chain(k, sums[k], scales[k], acc)
-	}
+	g.chainFour(f.four, acc)
 	g.next(4, size)
 	g.SUBQ(Imm(4), left)
 	g.JGE(LabelRef("four"))
@@ -118,7 +112,7 @@ func (g *wideGemv) kernel(name string, size int, shift uint64, f gemvFormat) {
 		g.VPINSRW(Imm(uint64(r)), g.rows.at(r, 0), d, d)
 	}
 	g.VCVTPH2PS(d, d)
-	g.chain(0, f.one().AsX(), d, acc)
+	g.chainOne(f.one().AsX(), d, acc)
 	g.next(1, size)
 	g.DECQ(left)
 	g.JNZ(LabelRef("one"))
@@ -136,28 +130,54 @@ func (g *wideGemv) kernel(name string, size int, shift uint64, f gemvFormat) {
 	g.ret()
 }
 
-// masks: K2 to K5 have words 4k+r of the scales, those of row r; K6 what
-// fourScales takes of the later blocks.
+// rowMasks have words 4k+r of the scales, those of rows 1 to 3.
+var rowMasks = []reg.Register{reg.K2, reg.K3, reg.K4}
+
+// masks: K1 has the words of 4 metas, K5 what fourScales takes of the later blocks.
 func (g *wideGemv) masks() {
 	m := g.GP32()
-	for r, k := range []reg.Register{reg.K2, reg.K3, reg.K4, reg.K5} {
-		g.MOVL(U32(0x1111<<r), m)
+	g.MOVL(U32(1<<(4*metaSize/4)-1), m)
+	g.KMOVD(m, reg.K1)
+	for r, k := range rowMasks {
+		g.MOVL(U32(0x2222<<r), m)
 		g.KMOVD(m, k)
 	}
 	g.MOVL(U32(1<<1|1<<18), m)
-	g.KMOVD(m, reg.K6)
+	g.KMOVD(m, reg.K5)
 }
 
-// chain adds block k of the four rows to their sums.
-func (g *wideGemv) chain(k int, sum, scale, acc reg.Register) {
-	offset := g.XMM()
-	g.VPBROADCASTD(Mem{Base: g.meta, Disp: k*metaSize + 4}, offset)
+// chainFour adds four blocks of the four rows, one after the other, to their sums.
+func (g *wideGemv) chainFour(four func() (sum, scale reg.VecVirtual), acc reg.Register) {
+	sum, scale := four()
+	metas, offset := g.ZMM(), g.ZMM()
+	g.VMOVDQU32_Z(Mem{Base: g.meta}, reg.K1, metas)
+	g.VPERMD(metas, g.load(g.offsets), offset)
+	g.VPERMD(metas, g.load(g.scales), metas)
 	if g.shift > 0 {
 		g.VPSRAD(Imm(g.shift), offset, offset)
 	}
 	g.VPADDD(offset, sum, sum)
 	g.VCVTDQ2PS(sum, sum)
-	g.VMULPS_BCST(Mem{Base: g.meta, Disp: k * metaSize}, scale, scale)
+	g.VMULPS(metas, scale, scale)
+	g.VFMADD231PS(scale.AsX(), sum.AsX(), acc)
+	for k := 1; k < 4; k++ {
+		s, d := g.XMM(), g.XMM()
+		g.VEXTRACTF32X4(Imm(uint64(k)), sum, s)
+		g.VEXTRACTF32X4(Imm(uint64(k)), scale, d)
+		g.VFMADD231PS(d, s, acc)
+	}
+}
+
+// chainOne adds a block of the four rows to their sums.
+func (g *wideGemv) chainOne(sum, scale, acc reg.Register) {
+	offset := g.XMM()
+	g.VPBROADCASTD(Mem{Base: g.meta, Disp: 4}, offset)
+	if g.shift > 0 {
+		g.VPSRAD(Imm(g.shift), offset, offset)
+	}
+	g.VPADDD(offset, sum, sum)
+	g.VCVTDQ2PS(sum, sum)
+	g.VMULPS_BCST(Mem{Base: g.meta}, scale, scale)
 	g.VFMADD231PS(scale, sum, acc)
 }
 
@@ -167,24 +187,27 @@ func (g *wideGemv) next(blocks, size int) {
 	g.ADDQ(imm(metaSize*blocks), g.meta)
 }
 
-// fourScales loads the scales of 4 blocks of the 4 rows. Those of q8_0 span more
+// fourScales loads the scales of 4 blocks of q8_0 of the 4 rows. They span more
 // than a register: words 34 and 51 take the places of words 1 and 18.
-func (g *wideGemv) fourScales(index reg.VecVirtual, span bool) reg.VecVirtual {
+func (g *wideGemv) fourScales(index reg.VecVirtual) reg.VecVirtual {
 	scale := g.ZMM()
-	for r, k := range []reg.Register{reg.K2, reg.K3, reg.K4, reg.K5} {
+	for r := range 4 {
 		words := g.ZMM()
 		g.VMOVDQU32(g.rows.at(r, 0), words)
-		if span {
-			g.VMOVDQU16(g.rows.at(r, 2*(34-1)), reg.K6, words)
-		}
-		if r == 0 {
-			g.VPERMW(words, index, scale)
-		} else {
-			g.VPERMW(words, index, k, scale)
-		}
+		g.VMOVDQU16(g.rows.at(r, 2*(34-1)), reg.K5, words)
+		g.scalesOf(r, words, index, scale)
 	}
 	g.VCVTPH2PS(scale.AsY(), scale)
 	return scale
+}
+
+// scalesOf puts the scales of row r among its words in their places.
+func (g *wideGemv) scalesOf(r int, words, index, scale reg.VecVirtual) {
+	if r == 0 {
+		g.VPERMW(words, index, scale)
+		return
+	}
+	g.VPERMW(words, index, rowMasks[r-1], scale)
 }
 
 // dot returns the products of bytes, added by fours, of a register of weights.
@@ -246,23 +269,25 @@ func (g *wideGemv) oneQ8(flip reg.VecVirtual) reg.VecVirtual {
 	return low
 }
 
-func (g *wideGemv) fourQ4(nibble reg.VecVirtual, codes Mem) reg.VecVirtual {
+func (g *wideGemv) fourQ4(nibble, codes, scales reg.VecVirtual) (sum, scale reg.VecVirtual) {
 	a, b, low, high := g.ZMM(), g.ZMM(), g.ZMM(), g.ZMM()
 	g.VMOVDQU32(Mem{Base: g.x}, a)
 	g.VMOVDQU32(Mem{Base: g.x, Disp: 64}, b)
 	g.VSHUFI32X4(Imm(0x88), b, a, low)
 	g.VSHUFI32X4(Imm(0xdd), b, a, high)
+	scale = g.ZMM()
 	var s [4]reg.VecVirtual
 	for r := range s {
-		w := g.load(codes)
-		first, second := g.ZMM(), g.ZMM()
-		g.VMOVDQU32(g.rows.at(r, 0), first)
-		g.VMOVDQU32(g.rows.at(r, 8), second)
-		g.VPERMI2W(second, first, w)
+		w, rest := g.ZMM(), g.ZMM()
+		g.VMOVDQU32(g.rows.at(r, 0), w)
+		g.VMOVDQU32(g.rows.at(r, 2*28), rest.AsX())
+		g.scalesOf(r, w, scales, scale)
+		g.VPERMT2W(rest, codes, w)
 		s[r] = g.dotNibbles(w, low, high, nibble)
 	}
+	g.VCVTPH2PS(scale.AsY(), scale)
 	even, odd := g.fold(s[0], s[1], g.VPUNPCKLDQ, g.VPUNPCKHDQ), g.fold(s[2], s[3], g.VPUNPCKLDQ, g.VPUNPCKHDQ)
-	return g.fold(even, odd, g.VPUNPCKLQDQ, g.VPUNPCKHQDQ)
+	return g.fold(even, odd, g.VPUNPCKLQDQ, g.VPUNPCKHQDQ), scale
 }
 
 // dotNibbles adds the products of the low halves of bytes with x, of the high ones with y.

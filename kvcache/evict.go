@@ -80,11 +80,11 @@ func (hd *Head) drop(lo, hi int) {
 	hd.tailK = slices.Delete(hd.tailK, from, to)
 	hd.tailV = slices.Delete(hd.tailV, from, to)
 	if hd.score != nil {
-		hd.score = slices.Delete(hd.fillScore(), lo, hi)
+		hd.score = snug(slices.Delete(hd.fillScore(), lo, hi))
 	}
-	hd.pos = slices.Delete(hd.pos, lo, hi)
+	hd.pos = snug(slices.Delete(hd.pos, lo, hi))
 	if hd.kind != nil {
-		hd.kind = slices.Delete(hd.kind, lo, hi)
+		hd.kind = snug(slices.Delete(hd.kind, lo, hi))
 	}
 	hd.compact(slackShare)
 }
@@ -124,16 +124,19 @@ func keepRows(x []byte, slots []int32, base, size int) []byte {
 	return x[:len(slots)*size]
 }
 
-// keepColumn moves to memory of its own what is much less than there was.
 func keepColumn[T any](x []T, idx []int32) []T {
-	y := x
-	if cap(x) > 2*len(idx)+2*BlockRows {
-		y = make([]T, len(idx), len(idx)+BlockRows)
-	}
 	for j, i := range idx {
-		y[j] = x[i]
+		x[j] = x[i]
 	}
-	return y[:len(idx)]
+	return snug(x[:len(idx)])
+}
+
+// snug moves x to memory of its own if it is much less than it has been.
+func snug[T any](x []T) []T {
+	if cap(x) <= 2*len(x)+2*BlockRows {
+		return x
+	}
+	return append(make([]T, 0, len(x)+BlockRows), x...)
 }
 
 // slackShare bounds what rows that were dropped may still occupy: one block, or
@@ -148,7 +151,7 @@ const slackShare = 8
 // they stay with them: such a block shrinks by itself.
 func (hd *Head) compact(share int) {
 	defer hd.unlist()
-	hd.blocks = slices.DeleteFunc(hd.blocks, func(b block) bool { return len(b.live) == 0 })
+	hd.blocks = snug(slices.DeleteFunc(hd.blocks, func(b block) bool { return len(b.live) == 0 }))
 	stored := 0
 	hd.sealed, hd.blockBytes = 0, 0
 	for i := range hd.blocks {

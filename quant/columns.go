@@ -53,7 +53,21 @@ func (f *columns) MulT(dst []float32, ld int, x *Input, m Matrix, lo, hi int) {
 		f.axpy(dst, x.X, x.Cols, x.N, m.Data[lo*f.bytes:], m.Rows*f.bytes, m.Cols, n, m.next)
 		return
 	}
-	f.mulPadded(dst, ld, x, m, lo, hi)
+	first, last := lo/columnLanes*columnLanes, (hi+columnLanes-1)/columnLanes*columnLanes
+	if last > m.Rows {
+		f.mulPadded(dst, ld, x, m, lo, hi)
+		return
+	}
+	// With the rows beside them there are whole vectors.
+	wide := last - first
+	s := decodedScratch.Get().(*[]float32)
+	defer decodedScratch.Put(s)
+	*s = vec.Resize(*s, x.N*wide)
+	clear(*s)
+	f.axpy(*s, x.X, x.Cols, x.N, m.Data[first*f.bytes:], m.Rows*f.bytes, m.Cols, wide, nil)
+	for q := range x.N {
+		copy(dst[q*ld:][:n], (*s)[q*wide+lo-first:])
+	}
 }
 
 // mulPadded multiplies with a few rows of zeros beside rows lo..hi.

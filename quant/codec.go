@@ -1,10 +1,15 @@
 package quant
 
-import "math"
+import (
+	"math"
+
+	"github.com/winnowlm/winnow/internal/vec"
+)
 
 // codec packs levels, in units of a scale, as codes of some bits, the first in
 // the lowest bits of a byte.
 type codec struct {
+	kind  vec.Code // what levels the codes stand for
 	bits  int
 	most  float32              // symmetric levels reach from −most to most
 	steps float32              // asymmetric ones from 0 to steps
@@ -13,46 +18,28 @@ type codec struct {
 	// offset as signed bytes.
 	bytes  func(dst *[blockCols]byte, src []byte)
 	offset float32
-	// level holds the levels that the codes in a byte stand for.
-	level [256][4]float32
 }
 
-// signedCodec has integers of some bits in two's complement. The lowest is not
+// signedCodec has integers of 8 bits in two's complement. The lowest is not
 // used, so that both signs reach as far.
-func signedCodec(bits int) *codec {
-	most := float32(int(1)<<(bits-1) - 1)
-	return (&codec{bits: bits, most: most, code: func(x float32) byte {
-		return byte(nearest(x, int(-most), int(most)))
-	}}).fill(func(c byte) float32 { return float32(int8(c<<(8-bits)) >> (8 - bits)) })
+func signedCodec() *codec {
+	return &codec{kind: vec.CodeI8, bits: 8, most: 127, code: func(x float32) byte { return byte(nearest(x, -127, 127)) }}
 }
 
 // unsignedCodec has integers from 0 on.
-func unsignedCodec(bits int) *codec {
-	steps := float32(int(1)<<bits - 1)
-	return (&codec{bits: bits, steps: steps, code: func(x float32) byte {
-		return byte(nearest(x, 0, int(steps)))
-	}}).fill(func(c byte) float32 { return float32(c) })
+func unsignedCodec(kind vec.Code) *codec {
+	steps := 1<<kind.Bits() - 1
+	return &codec{kind: kind, bits: kind.Bits(), steps: float32(steps), code: func(x float32) byte { return byte(nearest(x, 0, steps)) }}
 }
 
 // floatCodec has 8-bit floating-point values, saturated.
-func floatCodec(f *FP8) *codec {
-	return (&codec{bits: 8, most: f.largest, code: func(x float32) byte {
+func floatCodec(kind vec.Code, f *FP8) *codec {
+	return &codec{kind: kind, bits: 8, most: f.largest, code: func(x float32) byte {
 		if x != x {
 			return 0
 		}
 		return f.Encode(x, true)
-	}}).fill(f.Decode)
-}
-
-// fill makes the table of levels.
-func (c *codec) fill(level func(code byte) float32) *codec {
-	mask := byte(1<<c.bits - 1)
-	for b := range c.level {
-		for i := range 8 / c.bits {
-			c.level[b][i] = level(byte(b) >> (i * c.bits) & mask)
-		}
-	}
-	return c
+	}}
 }
 
 // integers sets how levels become signed bytes.
@@ -72,24 +59,6 @@ func (c *codec) put(dst []byte, level []float32) int {
 		dst[i] = b
 	}
 	return len(level) / per
-}
-
-// get unpacks the levels.
-func (c *codec) get(level []float32, src []byte) {
-	switch c.bits {
-	case 8:
-		for i, b := range src[:len(level)] {
-			level[i] = c.level[b][0]
-		}
-	case 4:
-		for i, b := range src[:len(level)/2] {
-			*(*[2]float32)(level[2*i:]) = [2]float32(c.level[b][:])
-		}
-	case 2:
-		for i, b := range src[:len(level)/4] {
-			*(*[4]float32)(level[4*i:]) = c.level[b]
-		}
-	}
 }
 
 // nearest rounds x, ties to even, to the codes lo..hi; NaN counts as 0.

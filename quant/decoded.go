@@ -24,7 +24,7 @@ func decodedMulAdd(dst, p []float32, ld, n int, m Matrix, lo, hi int) {
 }
 
 // decodedRows is how many rows are decoded at a time.
-const decodedRows = 16
+const decodedRows = 64
 
 // decoded hands rows lo..hi to use as float32 bytes, a few at a time.
 func decoded(m Matrix, lo, hi int, use func(rows []byte, at, n int)) {

@@ -1,6 +1,10 @@
 package quant
 
-import "math"
+import (
+	"math"
+
+	"github.com/winnowlm/winnow/internal/vec"
+)
 
 // FP8 is an 8-bit floating-point encoding of the OCP OFP8 specification: a sign,
 // an exponent, and Mantissa bits. E4M3 has no infinities and gives only one
@@ -32,7 +36,7 @@ var (
 	FP8E5M2Group  Format = &grouped{name: "fp8-e5m2-32", codec: e5m2, group: 32, single: true}
 )
 
-var e4m3, e5m2 = floatCodec(E4M3), floatCodec(E5M2)
+var e4m3, e5m2 = floatCodec(vec.CodeE4M3, E4M3), floatCodec(vec.CodeE5M2, E5M2)
 
 func newFP8(f FP8) *FP8 {
 	for c := range f.decoded {

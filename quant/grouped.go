@@ -3,7 +3,6 @@ package quant
 import (
 	"encoding/binary"
 	"math"
-	"slices"
 	"sync"
 
 	"github.com/winnowlm/winnow/internal/vec"
@@ -188,38 +187,23 @@ func (f *grouped) Encode(dst []byte, src []float32, rows, cols int) {
 }
 
 func (f *grouped) Decode(dst []float32, m Matrix, lo, hi int) {
-	cols, size := m.Cols, f.rowSize(m.Cols)
-	data := m.Data[f.header(cols)+lo*size:]
-	dst = dst[:(hi-lo)*cols]
-	if f.share == perGroup {
-		f.decodeGroups(dst, data, cols)
-		return
-	}
-	for j := range hi - lo {
-		f.codec.get(dst[j*cols:][:cols], data[j*size:])
-	}
-	if f.share == perTensor {
+	cols := m.Cols
+	data, dst := m.Data[f.header(cols)+lo*f.rowSize(cols):], dst[:(hi-lo)*cols]
+	switch f.share {
+	case perGroup:
+		vec.Groups(dst, data, f.codec.kind, f.width(cols), m.next)
+	case perTensor:
+		vec.Levels(dst, data, f.codec.kind, m.next)
 		f.get(m.Data, 0, 1).values(dst)
-		return
-	}
-	c := channelScratch.Get().(*channels)
-	defer channelScratch.Put(c)
-	c.load(f, m.Data, cols)
-	for j := range hi - lo {
-		row := dst[j*cols:][:cols]
-		vec.Mul(row, c.scale)
-		if f.asym {
-			vec.Add(row, c.min)
+	case perChannel:
+		vec.Levels(dst, data, f.codec.kind, m.next)
+		c := channelScratch.Get().(*channels)
+		defer channelScratch.Put(c)
+		c.load(f, m.Data, cols)
+		for ; len(dst) > 0; dst = dst[cols:] {
+			vec.Mul(dst[:cols], c.scale)
+			vec.Add(dst[:cols], c.min)
 		}
-	}
-}
-
-func (f *grouped) decodeGroups(dst []float32, data []byte, cols int) {
-	width, params := f.width(cols), f.paramSize()
-	for ; len(dst) > 0; dst = dst[width:] {
-		f.codec.get(dst[:width], data[params:])
-		f.get(data, 0, 1).values(dst[:width])
-		data = data[params+width*f.codec.bits/8:]
 	}
 }
 
@@ -234,13 +218,25 @@ func (l line) values(x []float32) {
 	}
 }
 
-// channels are the parameters of a matrix that has them per channel.
-type channels struct{ scale, min []float32 }
+// channels are the parameters of a matrix that has them per channel, and the
+// memory of a product with it.
+type channels struct {
+	scale, min []float32
+	x, levels  []float32
+}
 
 var channelScratch = sync.Pool{New: func() any { return new(channels) }}
 
 func (c *channels) load(f *grouped, header []byte, cols int) {
-	c.scale, c.min = slices.Grow(c.scale[:0], cols)[:cols], slices.Grow(c.min[:0], cols)[:cols]
+	c.scale, c.min = vec.Resize(c.scale, cols), vec.Resize(c.min, cols)
+	if !f.single {
+		vec.F16ToF32(c.scale, header)
+		clear(c.min)
+		if f.asym {
+			vec.F16ToF32(c.min, header[2*cols:])
+		}
+		return
+	}
 	for d := range cols {
 		l := f.get(header, d, cols)
 		c.scale[d], c.min[d] = l.scale, l.min
@@ -248,16 +244,51 @@ func (c *channels) load(f *grouped, header []byte, cols int) {
 }
 
 func (f *grouped) MulT(dst []float32, ld int, x *Input, m Matrix, lo, hi int) {
-	if parts, _, _ := f.recodes(); x.coded && parts > 0 {
+	parts, _, _ := f.recodes()
+	switch {
+	case x.coded && parts > 0:
 		recodedMulT(f, dst, ld, x, m, lo, hi)
 		return
-	}
-	if f.dot == nil {
+	case f.share == perChannel:
+		f.mulChannels(dst, ld, x, m, lo, hi)
+		return
+	case f.dot == nil:
 		decodedMulT(dst, ld, x, m, lo, hi)
 		return
 	}
 	size := f.rowSize(m.Cols)
 	f.dot(dst, ld, x.X, x.N, m.Data[lo*size:], size, hi-lo, m.Cols, m.next)
+}
+
+// mulChannels multiplies the vectors with the scales of the channels instead of
+// each row: x·(scale·level + min) = (x·scale)·level + x·min.
+func (f *grouped) mulChannels(dst []float32, ld int, x *Input, m Matrix, lo, hi int) {
+	cols, size := m.Cols, f.rowSize(m.Cols)
+	c := channelScratch.Get().(*channels)
+	defer channelScratch.Put(c)
+	c.load(f, m.Data, cols)
+	c.x = append(c.x[:0], x.X[:x.N*cols]...)
+	for q := range x.N {
+		vec.Mul(c.x[q*cols:][:cols], c.scale)
+	}
+	data := m.Data[f.header(cols)+lo*size:]
+	for j := 0; j < hi-lo; j += decodedRows {
+		n := min(decodedRows, hi-lo-j)
+		c.levels = vec.Resize(c.levels, n*cols)
+		vec.Levels(c.levels, data[j*size:], f.codec.kind, m.next)
+		vec.DotF32(dst[j:], ld, c.x, x.N, littleEndian(c.levels), 4*cols, n, cols, nil)
+	}
+	if !f.asym {
+		return
+	}
+	for q := range x.N {
+		var base [1]float32
+		vec.DotF32(base[:], 1, x.X[q*cols:][:cols], 1, littleEndian(c.min), 4*cols, 1, cols, nil)
+		row := dst[q*ld:][:hi-lo]
+		for j := range row {
+			row[j] += base[0]
+		}
+	}
 }
 
 func (f *grouped) MulAdd(dst, p []float32, ld, n int, m Matrix, lo, hi int) {

@@ -1,5 +1,7 @@
 package quant
 
+import "github.com/winnowlm/winnow/internal/vec"
+
 // The formats of 4 and 2 bits are asymmetric, with scale and minimum in half
 // precision: scale = (max−min)/(2^bits−1), code = round to even of
 // (x−min)/scale, as in KIVI (Liu et al. 2024, arXiv:2402.02750,
@@ -16,4 +18,7 @@ var (
 	Int2Channel  Format = &grouped{name: "int2-channel", codec: unsigned2, share: perChannel, asym: true}
 )
 
-var unsigned4, unsigned2 = unsignedCodec(4).integers(unsignedBytes4, 0), unsignedCodec(2).integers(unsignedBytes2, 0)
+var (
+	unsigned4 = unsignedCodec(vec.CodeU4).integers(unsignedBytes4, 0)
+	unsigned2 = unsignedCodec(vec.CodeU2).integers(unsignedBytes2, 0)
+)

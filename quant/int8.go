@@ -20,7 +20,10 @@ var (
 	Int8AsymGroup  Format = &grouped{name: "int8-asym-32", codec: unsigned8, group: 32, asym: true, single: true}
 )
 
-var signed8, unsigned8 = signedCodec(8).integers(signedBytes8, 0), unsignedCodec(8).integers(unsignedBytes8, 128)
+var (
+	signed8   = signedCodec().integers(signedBytes8, 0)
+	unsigned8 = unsignedCodec(vec.CodeU8).integers(unsignedBytes8, 128)
+)
 
 // maxAbs returns the largest finite magnitude in x, so that one bad value
 // cannot wipe out its row.

@@ -33,6 +33,7 @@ var x86 = []struct {
 	{"axpy", "AVX2", 8, axpyKernels},
 	{"gemv", "AVX2", 8, gemvKernels},
 	{"gemm", "AVX2", 8, gemmKernels},
+	{"codes", "AVX2", 8, codesKernels},
 	{"dot", "AVX512", 16, dotKernels},
 	{"axpy", "AVX512", 16, axpyKernels},
 	{"softmax", "AVX512", 16, softmaxKernels},

@@ -32,12 +32,18 @@ func (c *Cache) spans(l *Layer, h int, plan Plan, buf *[]attention.Span) []atten
 	return *buf
 }
 
+// fewSpans is room that spares a short history growing its list again and again.
+const fewSpans = 8
+
 // list returns the spans of the blocks, whole. They are listed once, so that a
 // step costs the same behind a long prompt as behind a short one, and again when
 // the column of positions has grown out of its place.
 func (hd *Head) list() []attention.Span {
 	if len(hd.listed) > 0 && &hd.listed[0].Pos[0] != &hd.pos[0] {
 		hd.listed = hd.listed[:0]
+	}
+	if hd.listed == nil {
+		hd.listed = make([]attention.Span, 0, fewSpans)
 	}
 	at := 0
 	if n := len(hd.listed); n > 0 {
@@ -55,7 +61,7 @@ func (hd *Head) list() []attention.Span {
 
 // unlist forgets the list, and whatever it refers to, after blocks have changed.
 func (hd *Head) unlist() {
-	if cap(hd.listed) > 2*len(hd.blocks)+8 {
+	if cap(hd.listed) > 2*len(hd.blocks)+fewSpans {
 		hd.listed = nil
 	}
 	clear(hd.listed[:cap(hd.listed)])

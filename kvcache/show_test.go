@@ -68,7 +68,7 @@ func TestListIsNeverStale(t *testing.T) {
 		fresh := hd.Clone()
 		require.Nil(t, fresh.listed)
 		want := fresh.list()
-		require.Equal(t, append([]attention.Span{}, want...), view.Heads[0][:len(want)])
+		require.Equal(t, want, view.Heads[0][:len(want)])
 		c.Done(0)
 		switch r.IntN(5) {
 		case 0:

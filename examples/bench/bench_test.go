@@ -58,6 +58,17 @@ func TestJSON(t *testing.T) {
 	assert.EqualValues(t, 260032, r.Parameters)
 }
 
+func TestFirstAndTogether(t *testing.T) {
+	model := refdata.Data(t, "models", "stories260K.gguf")
+	code, out, stderr := start("-model", model, "-p", "0", "-n", "0", "-l", "8", "-threads", "1,2", "-r", "2")
+	require.Equal(t, 0, code, stderr)
+	assert.Regexp(t, `(?s)\| ld8 +\| +1 \| +[\d.]+ .*\| ld8 +\| +2 \| +[\d.]+ `, out)
+	code, out, stderr = start("-model", model, "-n", "4", "-seqs", "3", "-threads", "1,2", "-r", "2")
+	require.Equal(t, 0, code, stderr)
+	assert.Regexp(t, `(?s)\| tg4x3 +\| +1 \| +[\d.]+ .*\| tg4x3 +\| +2 \| +[\d.]+ `, out)
+	assert.NotContains(t, out, "pp")
+}
+
 func TestErrors(t *testing.T) {
 	for args, want := range map[string]int{
 		"":                                   2,
@@ -66,6 +77,8 @@ func TestErrors(t *testing.T) {
 		"-model m -threads 1,2000":           2,
 		"-model m -p 0 -n 0":                 2,
 		"-model m -d -1":                     2,
+		"-model m -seqs -1":                  2,
+		"-model m -seqs 2 -n 0":              2,
 		"-model m -d 1,,2":                   2,
 		"-model m -budget 5":                 2,
 		"-model m -policy window -sink 2000": 2,

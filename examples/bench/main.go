@@ -1,9 +1,14 @@
 // Bench measures how fast a model reads and generates, in the manner of
 // llama-bench: pp512 reads 512 tokens at once, tg64 generates 64, both on top
-// of a prompt of each depth, which is read but once.
+// of a prompt of each depth, which is read but once. tg16x8 generates 16 tokens
+// of each of 8 sequences that decode together. ld16 opens the model and reads 16
+// tokens, up to the logits of the next: 16 over its rate is the time from the
+// start to the first token, with the file in memory.
 //
 //	bench -model FILE|DIR -p 512 -n 64 -d 0,4096 -threads 1,2 -r 5
 //	bench -model FILE|DIR -d 1024,16384 -policy snapkv -budget 1024
+//	bench -model FILE|DIR -p 0 -n 16 -seqs 8
+//	bench -model FILE|DIR -p 0 -n 0 -l 16
 //	bench -model FILE|DIR -json
 //	bench -model shape:llama-3.2-1b:q8_0
 //
@@ -42,6 +47,8 @@ func bench(ctx context.Context, args []string, stdout io.Writer) error {
 	path := fs.String("model", "", "`path` of a .gguf file or a Hugging Face folder, or shape:NAME:FORMAT for random weights, NAME one of "+strings.Join(testmodel.Names(), ", "))
 	fs.Var((*cli.Ints)(&plan.Prompt), "p", "`tokens` to read, such as 128,512; 0: none")
 	fs.Var((*cli.Ints)(&plan.Generate), "n", "`tokens` to generate; 0: none")
+	fs.Var((*cli.Ints)(&plan.First), "l", "`tokens` to read by a model that is opened for it")
+	sequences := fs.Int("seqs", 0, "`sequences` that generate together, -n tokens each, and nothing else; 0: none")
 	fs.Var((*cli.Ints)(&plan.Depths), "d", "`tokens` read before, such as 0,4096")
 	fs.Var((*cli.Ints)(&plan.Threads), "threads", "`numbers` of goroutines that compute, such as 1,2")
 	fs.IntVar(&plan.Repeats, "r", 5, "repeats of each test")
@@ -57,8 +64,10 @@ func bench(ctx context.Context, args []string, stdout io.Writer) error {
 		return cli.Usagef("-r: got %d repeats, want at least 1", plan.Repeats)
 	case slices.Min(plan.Threads) < 1 || slices.Max(plan.Threads) > cli.MaxThreads:
 		return cli.Usagef("-threads: got %v, want numbers from 1 to %d", plan.Threads, cli.MaxThreads)
-	case slices.Max(plan.Prompt) == 0 && slices.Max(plan.Generate) == 0:
-		return cli.Usagef("-p and -n: got 0 for both, want something to measure")
+	case slices.Max(slices.Concat(plan.First, plan.Prompt, plan.Generate)) == 0:
+		return cli.Usagef("-l, -p and -n: got 0 for all, want something to measure")
+	case *sequences < 0 || *sequences > maxSequences || *sequences > 0 && plan.Generate[0] == 0:
+		return cli.Usagef("-seqs: got %d that generate %d tokens, want 0 to %d, and 1 token or more", *sequences, plan.Generate[0], maxSequences)
 	}
 	var err error
 	if plan.Cache, err = cache.Config(); err != nil {
@@ -79,8 +88,14 @@ func bench(ctx context.Context, args []string, stdout io.Writer) error {
 	}
 	t := table{w: stdout, head: head, json: *asJSON}
 	open := func(o winnow.Options) (*winnow.Model, error) { return winnow.Load(file, o) }
+	if *sequences > 0 {
+		return plan.Together(ctx, file, *sequences, t.row)
+	}
 	return plan.Run(ctx, open, t.row)
 }
+
+// maxSequences is more than any machine generates for together.
+const maxSequences = 1024
 
 // modelFile returns the path of the model: the one given, or that of a file of
 // random weights, which remove removes.

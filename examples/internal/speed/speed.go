@@ -9,6 +9,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"slices"
+	"time"
 
 	"github.com/winnowlm/winnow"
 	"github.com/winnowlm/winnow/examples/internal/cli"
@@ -18,6 +19,7 @@ import (
 // Plan says what to measure: each test at each depth with each number of
 // threads.
 type Plan struct {
+	First    []int // tokens to read by a model that is opened for it; 0 is no test
 	Prompt   []int // tokens to read at once; 0 is no test
 	Generate []int // tokens to generate; 0 is no test
 	Depths   []int // tokens that were read as one prompt before
@@ -28,7 +30,7 @@ type Plan struct {
 
 // Result is a test's outcome.
 type Result struct {
-	Test                  string // "pp512" reads 512 tokens, "tg64" generates 64
+	Test                  string // "ld16" opens the model and reads 16 tokens, "pp512" reads 512, "tg64" generates 64, "tg64x8" as many of each of 8 sequences
 	Depth, Threads        int
 	Rates                 []float64 // tokens per second, [Repeats]
 	CacheBytes, CachePeak int64     // after the last repeat; the peak since the beginning
@@ -45,6 +47,9 @@ const warmUp = 16
 // The repeats of different tests take turns, so that a noisy moment does not
 // fall on one of them. The tokens are random but the same in every run.
 func (p Plan) Run(ctx context.Context, open Open, yield func(Result) error) error {
+	if err := p.first(ctx, open, yield); err != nil || slices.Max(slices.Concat([]int{0}, p.Prompt, p.Generate)) == 0 {
+		return err
+	}
 	models := make([]*winnow.Model, 0, len(p.Threads))
 	defer func() {
 		for _, m := range models {
@@ -72,8 +77,43 @@ func (p Plan) Run(ctx context.Context, open Open, yield func(Result) error) erro
 // context returns the rows that the deepest test needs: one more than are
 // counted, for the token from which generation starts at depth 0.
 func (p Plan) context() int {
-	most := max(warmUp, slices.Max(append([]int{0}, p.Prompt...)), slices.Max(append([]int{0}, p.Generate...)))
+	most := slices.Max(slices.Concat([]int{warmUp}, p.First, p.Prompt, p.Generate))
 	return slices.Max(p.Depths) + most + 1
+}
+
+// first measures the time until a model that is not yet open has read a prompt
+// and knows the logits of its first token. Before the first repeat it is done
+// once more, so that a file is in memory.
+func (p Plan) first(ctx context.Context, open Open, yield func(Result) error) error {
+	for _, n := range p.First {
+		for _, threads := range p.Threads {
+			if n == 0 {
+				continue
+			}
+			r := Result{Test: fmt.Sprintf("ld%d", n), Threads: threads}
+			for range p.Repeats + 1 {
+				begin := time.Now()
+				m, err := open(winnow.Options{Threads: threads, Context: p.context()})
+				if err != nil {
+					return err
+				}
+				s, err := m.NewSession(p.Cache)
+				if err == nil {
+					err = s.Append(ctx, random(m, n), winnow.AppendOptions{})
+				}
+				if err = errors.Join(err, m.Close()); err != nil {
+					return err
+				}
+				r.Rates = append(r.Rates, cli.Rate(n, time.Since(begin)))
+				r.CacheBytes, r.CachePeak = s.Cache().Bytes(), s.Cache().Peak()
+			}
+			r.Rates = r.Rates[1:]
+			if err := yield(r); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func warm(ctx context.Context, m *winnow.Model) error {

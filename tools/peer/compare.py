@@ -1,0 +1,88 @@
+#!/usr/bin/env python3
+"""Winnow and llama.cpp side by side: the same file, in turns, as Markdown.
+
+  tools/peer/compare.py MODEL.gguf... -- -p 512 -n 64 -threads 1,2
+  tools/peer/compare.py MODEL.gguf -ours "-policy snapkv -budget 1024" -- -p 0 -n 16 -d 16384
+  tools/peer/compare.py MODEL.gguf -k int8 -- -d 4096,16384          (q8_0 there)
+  tools/peer/compare.py MODEL.gguf -cpu haswell -- -p 512 -n 64      (both with AVX2 alone)
+
+What follows -- are flags of examples/bench; llama.py takes the same. A row has
+the medians of all rounds, of which each starts both programs anew, from the
+least to the largest, ours ÷ theirs in each round, and the largest resident size
+of the processes, that of Python without a model taken off; it means something
+with one number of threads, for each of which our side maps the file. It needs
+Go, Python, npm, and Linux on x86-64.
+"""
+import argparse
+import json
+import os
+import shlex
+import statistics
+import subprocess
+import sys
+
+PACKAGE = "@node-llama-cpp/linux-x64@3.22.1"
+HERE = os.path.dirname(os.path.abspath(__file__))
+HOME = os.environ.get("PEER_HOME") or os.path.expanduser("~/.cache/winnow-peer")
+LIB = os.path.join(HOME, "node_modules/@node-llama-cpp/linux-x64/bins/linux-x64")
+
+
+def install():
+    """Installs llama.cpp, ready-made for each kind of processor, and builds our side."""
+    os.makedirs(HOME, exist_ok=True)
+    if not os.path.isdir(LIB):
+        subprocess.run(["npm", "install", "--prefix", HOME, "--ignore-scripts", "--omit=optional", PACKAGE], check=True, stdout=sys.stderr)
+    bench = os.path.join(HOME, "bench")
+    subprocess.run(["go", "build", "-o", bench, "./examples/bench"], check=True, cwd=os.path.join(HERE, "../.."))
+    return bench
+
+
+def run(command, env=None):
+    """Returns the rates of each test, and the peak of the process in MiB."""
+    p = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **(env or {})})
+    lines = p.stdout.read().splitlines()
+    _, status, usage = os.wait4(p.pid, 0)
+    if status:
+        sys.exit("failed: " + shlex.join(command))
+    rates = {}
+    for d in map(json.loads, lines):
+        rates.setdefault((d["test"], d["depth"], d["threads"]), []).extend(d.get("samples") or [d["tok_s"]])
+    return rates, usage.ru_maxrss / 1024
+
+
+def main():
+    cut = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
+    own, bench_flags = sys.argv[1:cut], sys.argv[cut + 1:]
+    a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    a.add_argument("models", nargs="+")
+    a.add_argument("-rounds", type=int, default=5)
+    a.add_argument("-k", default="f16", choices=["f16", "int8"], help="of the cache; int8 is q8_0 there")
+    a.add_argument("-ours", type=shlex.split, default=[], help="flags for our side alone")
+    a.add_argument("-flash", default="1", help="0: llama.cpp without flash attention")
+    a.add_argument("-cpu", default="", help="llama.cpp's library for another processor; haswell has AVX2 alone, ours then too")
+    a = a.parse_args(own)
+    bench = install()
+    theirs = [sys.executable, os.path.join(HERE, "llama.py"), "-lib", LIB, "-k", {"int8": "q8_0"}.get(a.k, a.k), "-flash", a.flash, "-cpu", a.cpu, "-r", "1"]
+    ours = [bench, "-json", "-k", a.k, "-v", a.k, "-r", "1", *a.ours]
+    env = {"WINNOW_CPU": "avx2"} if a.cpu == "haswell" else {}
+    print("| model | test | depth | threads | Winnow, tok/s | from, to | llama.cpp | from, to | ratio | from, to | peak MiB | theirs |")
+    print("|---|---|--:|--:|--:|---|--:|---|--:|---|--:|--:|")
+    for model in a.models:
+        table, peaks = {}, ([], [])
+        for _ in range(a.rounds):
+            empty = run([*theirs, "-model", os.devnull, "-p", "0", "-n", "0"])[1]
+            for side, command in enumerate(([*ours, "-model", model], [*theirs, "-model", model])):
+                rates, peak = run(command + bench_flags, env if side == 0 else None)
+                peaks[side].append(peak - side * empty)
+                for key, r in rates.items():
+                    table.setdefault(key, ([], []))[side].append(statistics.median(r))
+        peak = [statistics.median(p) for p in peaks]
+        for (test, depth, threads), (o, t) in sorted(table.items()):
+            if not o or not t:
+                continue
+            cell = lambda x, f: "%s | %s to %s" % tuple(f % v for v in (statistics.median(x), min(x), max(x)))
+            print("| %s | %s | %d | %d | %s | %s | %s | %.0f | %.0f |" % (
+                os.path.basename(model), test, depth, threads, cell(o, "%.4g"), cell(t, "%.4g"), cell([x / y for x, y in zip(o, t)], "%.2f"), *peak), flush=True)
+
+
+main()

@@ -68,10 +68,13 @@ func (st *study) lossPicture() string {
 	var b strings.Builder
 	height := 70 + step*float64(len(things)*len(scopes))
 	begin(&b, "Change of the loss with its 95 % interval, thousandths of a nat a token: lower is better", height)
-	unit := math.Pow(10, math.Floor(math.Log10((high-low)/2)))
+	unit := math.Pow(10, math.Floor(math.Log10(high-low)))
+	if (high-low)/unit < 5 {
+		unit /= 5
+	}
 	for k := math.Ceil(low / unit); k*unit <= high; k++ {
 		fmt.Fprintf(&b, `<line x1="%.1f" x2="%.1f" y1="50" y2="%g" stroke="%s"/><text x="%.1f" y="%g" text-anchor="middle" font-size="9">%g</text>`+"\n",
-			at(k*unit), at(k*unit), height-18, map[bool]string{true: "#000000", false: "#dddddd"}[k == 0], at(k*unit), height-6, math.Round(k*unit*1e6)/1e3)
+			at(k*unit), at(k*unit), height-18, map[bool]string{true: "#000000", false: "#dddddd"}[k == 0], at(k*unit), height-6, math.Round(k*unit*1e6)/1e3+0) // +0: no -0
 	}
 	for i, what := range things {
 		for j := range scopes {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"path/filepath"
 	"strings"
 
 	"github.com/winnowlm/winnow/eval"
@@ -18,7 +19,7 @@ versus INT8 for efficient deep learning inference" (van Baalen et al. 2023, arXi
 a mantissa pay for range that a scale provides. This page asks again, with the formats of this library, and a scale for a
 whole matrix, a row (a channel of weights, a token of activations, a cached row) or 32 columns. It is written by
 
-    go run ./examples/fp8vsint8 -model FILE -text FILE... -out docs -tokens %d -window %d -n %d -length %d
+    go run ./examples/fp8vsint8 -model %s -text %s -out docs -tokens %d -window %d -n %d -length %d
 
 Weights that the file holds in 8-bit blocks of 32 already come back exactly from such blocks.
 
@@ -31,7 +32,7 @@ In dB, higher is better. Keys and values are encoded as the cache does, 64 rows 
 
 ![Signal to noise](fp8-vs-int8-sqnr.svg)
 
-`, st.o.tokens, st.o.window, st.o.needles, st.o.length, st.verdict())
+`, filepath.Base(st.o.model), strings.ReplaceAll(st.names(), ", ", " -text "), st.o.tokens, st.o.window, st.o.needles, st.o.length, st.verdict())
 	b.WriteString("| |")
 	for i := range formats {
 		for j, f := range []string{"INT8", "E4M3", "E5M2"} {

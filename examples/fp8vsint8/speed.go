@@ -35,3 +35,13 @@ func (st *study) time(dim int) {
 		st.speeds = append(st.speeds, best)
 	}
 }
+
+// speed returns what was measured of a format.
+func (st *study) speed(f quant.Format) speed {
+	for _, s := range st.speeds {
+		if s.format == f {
+			return s
+		}
+	}
+	return speed{}
+}

@@ -869,8 +869,6 @@ TEXT ·quantize16DotProd(SB), NOSPLIT, $0-56
 	VDUP R7, V1.S4
 row:
 	VMOVI $0, V2.B16
-	VMOVI $0, V4.B16
-	VMOVI $0, V5.B16
 	MOVD R4, R7
 	MOVD R3, R8
 largest:
@@ -887,8 +885,10 @@ largest:
 	SUBS $16, R8, R8
 	BGT largest
 	WORD $0x6eb0a842 // umaxv s2, v2.4s
-	FMOVS F2, R7
+	VMOVI $0, V4.B16
+	VMOVI $0, V5.B16
 	WORD $0x4ea2d443 // fsub v3.4s, v2.4s, v2.4s
+	FMOVS F2, R7
 	CMPW $0x7f800000, R7
 	BHS codes
 	CMPW $0xd800000, R7
@@ -896,7 +896,6 @@ largest:
 	WORD $0x6e20fc43 // fdiv v3.4s, v2.4s, v0.4s
 	WORD $0x6e22fc04 // fdiv v4.4s, v0.4s, v2.4s
 codes:
-	FMOVS F3, 0(R2)
 	MOVD R4, R8
 	MOVD R3, R9
 code:
@@ -905,18 +904,18 @@ code:
 	WORD $0x4f8490c6 // fmul v6.4s, v6.4s, v4.s[0]
 	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
 	VADD V6.S4, V5.S4, V5.S4
+	VADD V1.S4, V6.S4, V12.S4
 	WORD $0x4f8490e7 // fmul v7.4s, v7.4s, v4.s[0]
 	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
 	VADD V7.S4, V5.S4, V5.S4
+	VADD V1.S4, V7.S4, V13.S4
 	WORD $0x4f849108 // fmul v8.4s, v8.4s, v4.s[0]
 	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
 	VADD V8.S4, V5.S4, V5.S4
+	VADD V1.S4, V8.S4, V14.S4
 	WORD $0x4f849129 // fmul v9.4s, v9.4s, v4.s[0]
 	WORD $0x4e21a929 // fcvtns v9.4s, v9.4s
 	VADD V9.S4, V5.S4, V5.S4
-	VADD V1.S4, V6.S4, V12.S4
-	VADD V1.S4, V7.S4, V13.S4
-	VADD V1.S4, V8.S4, V14.S4
 	VADD V1.S4, V9.S4, V15.S4
 	VUZP1 V7.H8, V6.H8, V6.H8
 	VUZP1 V9.H8, V8.H8, V8.H8
@@ -928,6 +927,7 @@ code:
 	FMOVQ.P F12, 16(R0)
 	SUBS $16, R9, R9
 	BGT code
+	FMOVS F3, 0(R2)
 	VADDV V5.S4, V5
 	VMOVI $0, V2.B16
 	VSHL $7, V5.S4, V5.S4
@@ -955,18 +955,16 @@ TEXT ·quantize16ScaledDotProd(SB), NOSPLIT, $0-64
 	VDUP R8, V1.S4
 row:
 	VMOVI $0, V2.B16
-	VMOVI $0, V4.B16
-	VMOVI $0, V5.B16
 	MOVD R4, R8
-	MOVD R7, R9
-	MOVD R3, R10
+	MOVD R3, R9
+	MOVD R7, R10
 largest:
 	FLDPQ.P 32(R8), (F6, F7)
-	FLDPQ.P 32(R9), (F10, F11)
+	FLDPQ.P 32(R10), (F10, F11)
 	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
 	WORD $0x6e2bdce7 // fmul v7.4s, v7.4s, v11.4s
 	FLDPQ.P 32(R8), (F8, F9)
-	FLDPQ.P 32(R9), (F10, F11)
+	FLDPQ.P 32(R10), (F10, F11)
 	WORD $0x6e2add08 // fmul v8.4s, v8.4s, v10.4s
 	WORD $0x6e2bdd29 // fmul v9.4s, v9.4s, v11.4s
 	WORD $0x4ea0f8c6 // fabs v6.4s, v6.4s
@@ -977,11 +975,13 @@ largest:
 	VUMAX V8.S4, V2.S4, V2.S4
 	WORD $0x4ea0f929 // fabs v9.4s, v9.4s
 	VUMAX V9.S4, V2.S4, V2.S4
-	SUBS $16, R10, R10
+	SUBS $16, R9, R9
 	BGT largest
 	WORD $0x6eb0a842 // umaxv s2, v2.4s
-	FMOVS F2, R8
+	VMOVI $0, V4.B16
+	VMOVI $0, V5.B16
 	WORD $0x4ea2d443 // fsub v3.4s, v2.4s, v2.4s
+	FMOVS F2, R8
 	CMPW $0x7f800000, R8
 	BHS codes
 	CMPW $0xd800000, R8
@@ -989,34 +989,33 @@ largest:
 	WORD $0x6e20fc43 // fdiv v3.4s, v2.4s, v0.4s
 	WORD $0x6e22fc04 // fdiv v4.4s, v0.4s, v2.4s
 codes:
-	FMOVS F3, 0(R2)
 	MOVD R4, R9
-	MOVD R7, R10
-	MOVD R3, R11
+	MOVD R3, R10
+	MOVD R7, R11
 code:
 	FLDPQ.P 32(R9), (F6, F7)
-	FLDPQ.P 32(R10), (F10, F11)
+	FLDPQ.P 32(R11), (F10, F11)
 	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
 	WORD $0x6e2bdce7 // fmul v7.4s, v7.4s, v11.4s
 	FLDPQ.P 32(R9), (F8, F9)
-	FLDPQ.P 32(R10), (F10, F11)
+	FLDPQ.P 32(R11), (F10, F11)
 	WORD $0x6e2add08 // fmul v8.4s, v8.4s, v10.4s
 	WORD $0x6e2bdd29 // fmul v9.4s, v9.4s, v11.4s
 	WORD $0x4f8490c6 // fmul v6.4s, v6.4s, v4.s[0]
 	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
 	VADD V6.S4, V5.S4, V5.S4
+	VADD V1.S4, V6.S4, V12.S4
 	WORD $0x4f8490e7 // fmul v7.4s, v7.4s, v4.s[0]
 	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
 	VADD V7.S4, V5.S4, V5.S4
+	VADD V1.S4, V7.S4, V13.S4
 	WORD $0x4f849108 // fmul v8.4s, v8.4s, v4.s[0]
 	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
 	VADD V8.S4, V5.S4, V5.S4
+	VADD V1.S4, V8.S4, V14.S4
 	WORD $0x4f849129 // fmul v9.4s, v9.4s, v4.s[0]
 	WORD $0x4e21a929 // fcvtns v9.4s, v9.4s
 	VADD V9.S4, V5.S4, V5.S4
-	VADD V1.S4, V6.S4, V12.S4
-	VADD V1.S4, V7.S4, V13.S4
-	VADD V1.S4, V8.S4, V14.S4
 	VADD V1.S4, V9.S4, V15.S4
 	VUZP1 V7.H8, V6.H8, V6.H8
 	VUZP1 V9.H8, V8.H8, V8.H8
@@ -1026,8 +1025,9 @@ code:
 	VUZP2 V14.B16, V12.B16, V12.B16
 	FMOVQ.P F6, 16(R1)
 	FMOVQ.P F12, 16(R0)
-	SUBS $16, R11, R11
+	SUBS $16, R10, R10
 	BGT code
+	FMOVS F3, 0(R2)
 	VADDV V5.S4, V5
 	VMOVI $0, V2.B16
 	VSHL $7, V5.S4, V5.S4

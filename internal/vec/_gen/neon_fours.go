@@ -1,9 +1,6 @@
 package main
 
-import (
-	"fmt"
-	"math"
-)
+import "fmt"
 
 // neonFoursTokens are the numbers of vectors that the products with bytes by
 // fours take, as many as registers allow first.
@@ -34,8 +31,10 @@ func neonFours(a *neon) {
 		}
 		a.ret()
 	}
-	a.quantize16("quantize16", false)
-	a.quantize16("quantize16Scaled", true)
+	for _, scaled := range []bool{false, true} {
+		q := &neonQ16{neon: a, scaled: scaled}
+		q.kernel()
+	}
 }
 
 type neonFour struct {
@@ -134,88 +133,4 @@ func (f *neonFour) finish(acc [][]v, out, scales r) {
 			f.step(at, f.ld, 2)
 		}
 	})
-}
-
-// quantize16 writes the function that rounds rows of values, or of values times
-// scales, to 16-bit codes.
-func (a *neon) quantize16(name string, scaled bool) {
-	scales := ""
-	if scaled {
-		scales = ", scales *byte"
-	}
-	args := a.fn(name, "func(high, low *int8, meta *byte, cols int, x *float32, ld, rows int"+scales+")",
-		"cols is a positive multiple of 16.")
-	high, low, meta, cols, x, ld, rows := args[0], args[1], args[2], args[3], args[4], args[5], args[6]
-	most := a.constant(math.Float32bits(32639))
-	half := a.constant(128)
-	a.times("row", rows, 1, func() {
-		values := func(name string, use func(e []v)) {
-			a.scope(func() {
-				p, s := a.copyOf(x), r(0)
-				if scaled {
-					s = a.copyOf(args[7])
-				}
-				a.times(name, a.copyOf(cols), 16, func() {
-					e, by := a.vs(4), a.vs(2)
-					for k := 0; k < 4; k += 2 {
-						a.op("FLDPQ.P", p.at(32), pair(e[k:]))
-						if scaled {
-							a.op("FLDPQ.P", s.at(32), pair(by))
-							a.fmul(e[k], e[k], by[0])
-							a.fmul(e[k+1], e[k+1], by[1])
-						}
-					}
-					use(e)
-				})
-			})
-		}
-		largest, scale, inverse, sum := a.v(), a.v(), a.v(), a.v()
-		a.zero(largest, inverse, sum)
-		values("largest", func(e []v) {
-			for _, y := range e {
-				a.fabs(y, y)
-				a.op("VUMAX", y.s4(), largest.s4(), largest.s4()) // of bits: NaN and infinity are largest
-			}
-		})
-		a.umaxv(largest, largest)
-		bits := a.r()
-		a.op("FMOVS", largest.f(), bits)
-		a.fsub(scale, largest, largest) // 0, or NaN
-		a.op("CMPW", "$0x7f800000", bits)
-		a.op("BHS", "codes")
-		a.op("CMPW", fmt.Sprintf("$%#x", least16), bits)
-		a.op("BLO", "codes")
-		a.fdiv(scale, largest, most)
-		a.fdiv(inverse, most, largest)
-		a.place("codes")
-		a.op("FMOVS", scale.f(), meta.at(0))
-		values("code", func(e []v) {
-			for _, y := range e {
-				a.fmulElement(y, y, inverse, 0)
-				a.fcvtns(y, y)
-				a.op("VADD", y.s4(), sum.s4(), sum.s4())
-			}
-			up := a.vs(4)
-			for k, y := range e {
-				a.op("VADD", half.s4(), y.s4(), up[k].s4())
-			}
-			for _, z := range [][]v{e, up} {
-				for k := 0; k < 4; k += 2 {
-					a.op("VUZP1", z[k+1].h8(), z[k].h8(), z[k].h8())
-				}
-			}
-			a.op("VUZP1", e[2].b16(), e[0].b16(), e[0].b16())
-			a.op("VUZP2", up[2].b16(), up[0].b16(), up[0].b16())
-			a.op("FMOVQ.P", e[0].f(), low.at(16))
-			a.op("FMOVQ.P", up[0].f(), high.at(16))
-		})
-		a.op("VADDV", sum.s4(), fmt.Sprint("V", int(sum)))
-		a.zero(largest)
-		a.op("VSHL", "$7", sum.s4(), sum.s4())
-		a.op("VSUB", sum.s4(), largest.s4(), sum.s4())
-		a.op("FMOVS", sum.f(), meta.at(4))
-		a.advance(meta, metaSize16)
-		a.step(x, ld, 2)
-	})
-	a.ret()
 }

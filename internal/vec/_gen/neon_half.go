@@ -13,7 +13,7 @@ func neonHalves(a *neon) {
 	}
 	a.encode("F16", func(d v, x, _ []v) {
 		a.fcvtn(d, x[0])
-		a.fcvtn2(d, x[1])
+		a.fcvtnHigh(d, x[1])
 	})
 	// Half an ulp, less one bit where the last bit kept is 0, is added; the upper
 	// halves are what is kept.

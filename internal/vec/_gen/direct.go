@@ -25,7 +25,7 @@ func directKernels(a *asm) {
 // panel it makes in registers; the shuffles of a block run beside the
 // multiplications of the one before. It asks for the 16 rows that follow, evenly:
 // the processor does not foresee so many.
-func (a *asm) directVNNI(name string, tokens, size int, codes fours) {
+func (a *asm) directVNNI(name string, tokens, size int, codes foursOf) {
 	a.fn(fmt.Sprintf("%sx%d", name, tokens),
 		"func(dst *float32, ld int, w *byte, rowStride int, x *byte, stride int, meta *byte, metaStride int, blocks, groups int)",
 		fmt.Sprintf("dst[q*ld+j] = x[q]·row j, q < %d, j < 16 × groups. Strides are in bytes.", tokens))

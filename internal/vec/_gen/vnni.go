@@ -25,12 +25,12 @@ func vnniKernels(a *asm) {
 	a.prefetchRows()
 }
 
-// fours brings a block of the codes of 16 rows into registers, plus 128: four i
+// foursOf brings a block of the codes of 16 rows into registers, plus 128: four i
 // of each row, [16][4], is handed to use when it is made.
-type fours func(rows *table, use func(i int, four reg.VecVirtual))
+type foursOf func(rows *table, use func(i int, four reg.VecVirtual))
 
 // foursVNNI returns those of q8_0 and q4_0, whose constants are named after name.
-func (a *asm) foursVNNI(name string) (bytes, nibbles fours) {
+func (a *asm) foursVNNI(name string) (bytes, nibbles foursOf) {
 	flip, nibble, shift := a.constant(name+"flip", 0x80808080), a.constant(name+"nibble", 0x0f0f0f0f), a.constant(name+"shift", 0x78787878)
 	bytes = func(rows *table, use func(int, reg.VecVirtual)) { a.bytesVNNI(rows, flip, use) }
 	nibbles = func(rows *table, use func(int, reg.VecVirtual)) { a.nibblesVNNI(rows, nibble, shift, use) }
@@ -44,7 +44,7 @@ const (
 )
 
 // packVNNI writes a function that packs half a panel, 16 rows.
-func (a *asm) packVNNI(name string, size int, codes fours) {
+func (a *asm) packVNNI(name string, size int, codes foursOf) {
 	a.fn(name, "func(panel *byte, scales *float32, w *byte, stride, blocks int)",
 		"Packs blocks of 16 rows into half a panel of 32.")
 	panel, scales, w, stride, blocks := a.arg("panel"), a.arg("scales"), a.arg("w"), a.arg("stride"), a.arg("blocks")
@@ -62,7 +62,7 @@ func (a *asm) packVNNI(name string, size int, codes fours) {
 
 // packCodes writes packQ8_0 without the scales, for rows in its layout whose
 // scales are elsewhere.
-func (a *asm) packCodes(codes fours) {
+func (a *asm) packCodes(codes foursOf) {
 	a.fn("packCodes", "func(panel *byte, w *byte, stride, blocks int)",
 		"Packs the codes of blocks of 16 rows in q8_0's layout into half a panel of 32.")
 	panel, w, stride, blocks := a.arg("panel"), a.arg("w"), a.arg("stride"), a.arg("blocks")

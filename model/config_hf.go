@@ -8,26 +8,26 @@ import (
 
 // hfConfig is what this package reads of a Hugging Face config.json.
 type hfConfig struct {
-	ModelType        string       `json:"model_type"`
-	HiddenSize       int          `json:"hidden_size"`
-	IntermediateSize int          `json:"intermediate_size"`
-	NumLayers        int          `json:"num_hidden_layers"`
-	NumHeads         int          `json:"num_attention_heads"`
-	NumKVHeads       int          `json:"num_key_value_heads"`
-	HeadDim          *int         `json:"head_dim"`
-	VocabSize        int          `json:"vocab_size"`
-	MaxPositions     int          `json:"max_position_embeddings"`
-	RMSNormEps       float32      `json:"rms_norm_eps"`
-	HiddenAct        string       `json:"hidden_act"`
-	AttentionBias    bool         `json:"attention_bias"`
-	MLPBias          bool         `json:"mlp_bias"`
-	SlidingWindow    *int         `json:"sliding_window"`
-	UseSlidingWindow *bool        `json:"use_sliding_window"`
-	RopeTheta        float64      `json:"rope_theta"`
-	PartialRotary    *float64     `json:"partial_rotary_factor"`
-	RopeScaling      *hfRope      `json:"rope_scaling"`
-	RopeParameters   *hfRope      `json:"rope_parameters"`
-	Quantization     *interface{} `json:"quantization_config"`
+	ModelType        string          `json:"model_type"`
+	HiddenSize       int             `json:"hidden_size"`
+	IntermediateSize int             `json:"intermediate_size"`
+	NumLayers        int             `json:"num_hidden_layers"`
+	NumHeads         int             `json:"num_attention_heads"`
+	NumKVHeads       int             `json:"num_key_value_heads"`
+	HeadDim          *int            `json:"head_dim"`
+	VocabSize        int             `json:"vocab_size"`
+	MaxPositions     int             `json:"max_position_embeddings"`
+	RMSNormEps       float32         `json:"rms_norm_eps"`
+	HiddenAct        string          `json:"hidden_act"`
+	AttentionBias    bool            `json:"attention_bias"`
+	MLPBias          bool            `json:"mlp_bias"`
+	SlidingWindow    *int            `json:"sliding_window"`
+	UseSlidingWindow *bool           `json:"use_sliding_window"`
+	RopeTheta        float64         `json:"rope_theta"`
+	PartialRotary    *float64        `json:"partial_rotary_factor"`
+	RopeScaling      *hfRope         `json:"rope_scaling"`
+	RopeParameters   *hfRope         `json:"rope_parameters"`
+	Quantization     *hfQuantization `json:"quantization_config"`
 }
 
 // hfRope is rope_scaling, or rope_parameters as newer files call it.
@@ -72,10 +72,13 @@ func ConfigFromHF(data []byte) (Config, error) {
 		return Config{}, fmt.Errorf("model: %w: config.json: hidden_act %q, want silu", ErrUnsupported, f.HiddenAct)
 	case f.MLPBias:
 		return Config{}, fmt.Errorf("model: %w: config.json: mlp_bias", ErrUnsupported)
-	case f.Quantization != nil:
-		return Config{}, fmt.Errorf("model: %w: config.json: quantization_config", ErrUnsupported)
 	case c.SlidingWindow != 0 && f.ModelType != "mistral":
 		return Config{}, fmt.Errorf("model: %w: config.json: a sliding window in some layers", ErrUnsupported)
+	}
+	if f.Quantization != nil {
+		if err := f.Quantization.check(); err != nil {
+			return Config{}, err
+		}
 	}
 	if c.NumKVHeads == 0 {
 		c.NumKVHeads = c.NumHeads

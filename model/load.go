@@ -56,7 +56,7 @@ func Open(src *weights.Source, pool *par.Pool) (Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	ld := &loader{src: src, pool: pool}
+	ld := &loader{src: src, pool: pool, block: fp8Block(src.Config)}
 	m := &Llama{config: c, pool: pool}
 	m.embed = ld.matrix("token_embd.weight", c.VocabSize, c.HiddenSize)
 	m.norm = ld.vector("output_norm.weight", c.HiddenSize)
@@ -88,9 +88,10 @@ func Open(src *weights.Source, pool *par.Pool) (Model, error) {
 
 // loader finds tensors of the wanted shape; the first failure stays.
 type loader struct {
-	src  *weights.Source
-	pool *par.Pool
-	err  error
+	src   *weights.Source
+	pool  *par.Pool
+	block [2]int // rows and columns that share a scale in FP8
+	err   error
 }
 
 func (ld *loader) layer(i int, c Config) layer {
@@ -129,35 +130,46 @@ func (ld *loader) has(name string) bool {
 	return ok
 }
 
-// tensor returns a tensor of that shape in a format that can be computed on.
-func (ld *loader) tensor(name string, shape ...int) (weights.Tensor, quant.Format) {
+// tensor returns a tensor of that shape.
+func (ld *loader) tensor(name string, shape ...int) weights.Tensor {
 	if ld.err != nil {
-		return weights.Tensor{}, nil
+		return weights.Tensor{}
 	}
 	t, err := ld.src.Tensor(name)
 	if err != nil {
 		ld.err = err
-		return t, nil
+		return t
 	}
 	if !slices.Equal(t.Shape, shape) {
 		ld.err = fmt.Errorf("tensor %q: want shape %v, have %v", name, shape, t.Shape)
-		return t, nil
+	}
+	return t
+}
+
+// stored returns the matrix that a tensor is in its file.
+func (ld *loader) stored(t weights.Tensor, rows, cols int) quant.Matrix {
+	if ld.err != nil {
+		return quant.Matrix{}
 	}
 	f, err := quant.ByName(t.Type.String())
 	if err != nil {
-		ld.err = &TypeError{name, t.Type}
-	}
-	return t, f
-}
-
-func (ld *loader) matrix(name string, rows, cols int) quant.Matrix {
-	t, f := ld.tensor(name, rows, cols)
-	if ld.err != nil {
+		ld.err = &TypeError{t.Name, t.Type}
 		return quant.Matrix{}
 	}
 	m, err := quant.New(f, rows, cols, t.Data)
 	if err != nil {
-		ld.err = fmt.Errorf("tensor %q: %w", name, err)
+		ld.err = fmt.Errorf("tensor %q: %w", t.Name, err)
+	}
+	return m
+}
+
+func (ld *loader) matrix(name string, rows, cols int) quant.Matrix {
+	t := ld.tensor(name, rows, cols)
+	if ld.err == nil && encodingOf(t.Type) != nil {
+		return ld.fp8(t)
+	}
+	m := ld.stored(t, rows, cols)
+	if ld.err != nil {
 		return m
 	}
 	return ld.repacked(m)
@@ -200,13 +212,8 @@ func (ld *loader) linear(name string, rows, cols int) linear {
 }
 
 func (ld *loader) vector(name string, n int) []float32 {
-	t, f := ld.tensor(name, n)
+	m := ld.stored(ld.tensor(name, n), 1, n)
 	if ld.err != nil {
-		return nil
-	}
-	m, err := quant.New(f, 1, n, t.Data)
-	if err != nil {
-		ld.err = fmt.Errorf("tensor %q: %w", name, err)
 		return nil
 	}
 	x := make([]float32, n)

@@ -8,10 +8,14 @@ import (
 )
 
 // WeightBytes returns what the tensors of src take in an opened model: as much
-// as in the file, but for those that are repacked.
+// as in the file, but for those that are repacked, or were in FP8.
 func WeightBytes(src *weights.Source) int64 {
 	n := src.Bytes()
 	for _, t := range src.Infos() {
+		if len(t.Shape) == 2 && encodingOf(t.Type) != nil {
+			n += int64(fp8Format(t.Shape[1]).Size(t.Shape[0], t.Shape[1])) - t.Size
+			continue
+		}
 		f, err := quant.ByName(t.Type.String())
 		if err != nil {
 			continue

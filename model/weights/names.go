@@ -34,7 +34,12 @@ var (
 // models without a head.
 func ggufName(name string) string {
 	dot := strings.LastIndexByte(name, '.')
-	if dot < 0 || name[dot:] != ".weight" && name[dot:] != ".bias" {
+	if dot < 0 {
+		return name
+	}
+	switch name[dot:] {
+	case ".weight", ".bias", ".weight_scale", ".weight_scale_inv": // the scales of FP8
+	default:
 		return name
 	}
 	module := strings.TrimPrefix(name[:dot], "model.")

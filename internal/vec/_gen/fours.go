@@ -22,7 +22,7 @@ func foursKernels(a *asm) {
 // metaSize16 is the size of what belongs to a row of 16-bit codes: scale, offset.
 const metaSize16 = 8
 
-type fours struct {
+type byFours struct {
 	*asm
 	tokens, width int // of the strip, in vectors
 	acc           [][]reg.VecVirtual
@@ -43,7 +43,7 @@ func (a *asm) fours(name string, tokens int, add bool) {
 	if !add {
 		s = a.arg("scales")
 	}
-	f := &fours{asm: a, tokens: tokens, w: a.arg("w"), stride: a.times(left, 4), next: a.arg("next")}
+	f := &byFours{asm: a, tokens: tokens, w: a.arg("w"), stride: a.times(left, 4), next: a.arg("next")}
 	for _, f.width = range []int{4, 1} {
 		strip, end := fmt.Sprintf("strip%d", f.width), fmt.Sprintf("end%d", f.width)
 		a.Label(strip)
@@ -66,7 +66,7 @@ func (a *asm) fours(name string, tokens int, add bool) {
 }
 
 // sums computes the exact sums of a strip.
-func (f *fours) sums() {
+func (f *byFours) sums() {
 	f.acc = make([][]reg.VecVirtual, f.tokens)
 	for t := range f.acc {
 		f.acc[t] = f.vecs(f.width)
@@ -85,7 +85,7 @@ func (f *fours) sums() {
 }
 
 // pass adds the products with one byte of each code, and fetches what is next.
-func (f *fours) pass(codes string, ahead int) {
+func (f *byFours) pass(codes string, ahead int) {
 	cols := f.arg("cols")
 	x := f.table(f.arg(codes), cols, 1, f.tokens, nil)
 	row, left := f.copyOf(f.w), f.copyOf(cols)
@@ -110,7 +110,7 @@ func (f *fours) pass(codes string, ahead int) {
 	f.JNZ(LabelRef(loop))
 }
 
-func (f *fours) store(dst, scales reg.Register) {
+func (f *byFours) store(dst, scales reg.Register) {
 	out, meta := f.table(dst, f.arg("ld"), 4, f.tokens, nil), f.arg("meta")
 	for k := range f.width {
 		s := f.vec()
@@ -125,7 +125,7 @@ func (f *fours) store(dst, scales reg.Register) {
 	}
 }
 
-func (f *fours) add(dst reg.Register) {
+func (f *byFours) add(dst reg.Register) {
 	out, meta := f.table(dst, f.arg("ld"), 4, f.tokens, nil), f.arg("meta")
 	for t := range f.acc {
 		for k, v := range f.acc[t] {

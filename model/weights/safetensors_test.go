@@ -125,7 +125,7 @@ func TestNames(t *testing.T) {
 		"layers.1.mlp.down_proj.weight":                  "blk.1.ffn_down.weight",
 		"blk.0.attn_q.weight":                            "blk.0.attn_q.weight",
 		"model.layers.0.self_attn.rotary_emb.inv_freq":   "model.layers.0.self_attn.rotary_emb.inv_freq",
-		"model.layers.0.self_attn.q_proj.weight_scale":   "model.layers.0.self_attn.q_proj.weight_scale",
+		"model.layers.0.self_attn.q_proj.weight_scale":   "blk.0.attn_q.weight_scale",
 		"model.layers.00.mlp.up_proj.weight":             "model.layers.00.mlp.up_proj.weight",
 		"model.layers.-1.mlp.up_proj.weight":             "model.layers.-1.mlp.up_proj.weight",
 		"model.layers.99999999999999.mlp.up_proj.weight": "model.layers.99999999999999.mlp.up_proj.weight",

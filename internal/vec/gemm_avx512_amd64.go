@@ -69,16 +69,6 @@ func tileHalvesx3AVX512(dst *float32, ld int, x *byte, stride int, meta *byte, m
 //go:noescape
 func tileHalvesx4AVX512(dst *float32, ld int, x *byte, stride int, meta *byte, metaStride int, panel *byte, scales *float32, blocks int, groups int, keep int)
 
-// dst[q*ld+j] = x[q]·row j, q < 5 × groups, j < 32, a scale for each half of a block; added to what is there if keep is -1, not 0. Strides are in bytes.
-//
-//go:noescape
-func tileHalvesx5AVX512(dst *float32, ld int, x *byte, stride int, meta *byte, metaStride int, panel *byte, scales *float32, blocks int, groups int, keep int)
-
-// dst[q*ld+j] = x[q]·row j, q < 6 × groups, j < 32, a scale for each half of a block; added to what is there if keep is -1, not 0. Strides are in bytes.
-//
-//go:noescape
-func tileHalvesx6AVX512(dst *float32, ld int, x *byte, stride int, meta *byte, metaStride int, panel *byte, scales *float32, blocks int, groups int, keep int)
-
 // Asks for the first bytes of each row.
 //
 //go:noescape

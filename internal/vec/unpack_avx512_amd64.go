@@ -4,12 +4,12 @@
 
 package vec
 
-// writes the codes as q8_0 stores them, scales 32 apart and minimums side by side.
+// writes the codes as q8_0 stores them, scales and minimums 32 apart.
 //
 //go:noescape
 func unpackQ4_KAVX512(codes *byte, scales *float32, mins *float32, w *byte, supers int)
 
-// writes the codes as q8_0 stores them, scales 32 apart and minimums side by side.
+// writes the codes as q8_0 stores them, of each block 32 apart the two scales and what they are units of.
 //
 //go:noescape
-func unpackQ6_KAVX512(codes *byte, scales *float32, mins *float32, w *byte, supers int)
+func unpackQ6_KAVX512(codes *byte, scales *float32, w *byte, supers int)

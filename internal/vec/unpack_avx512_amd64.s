@@ -9,43 +9,43 @@
 TEXT ·unpackQ4_KAVX512(SB), NOSPLIT, $0-40
 	MOVQ codes+0(FP), AX
 	MOVQ scales+8(FP), CX
-	MOVQ mins+16(FP), DX
-	MOVQ w+24(FP), BX
+	MOVQ w+24(FP), DX
+	MOVQ mins+16(FP), BX
 	MOVQ supers+32(FP), SI
 
 loop:
 	MOVL         $0x0f0f0f0f, DI
 	VMOVD        DI, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      16(BX), Y1
+	VMOVDQU      16(DX), Y1
 	VPSRLW       $0x04, Y1, Y2
 	VPAND        Y0, Y1, Y1
 	VPAND        Y0, Y2, Y2
 	VMOVDQU      Y1, 2(AX)
 	VMOVDQU      Y2, 36(AX)
-	VMOVDQU      48(BX), Y1
+	VMOVDQU      48(DX), Y1
 	VPSRLW       $0x04, Y1, Y2
 	VPAND        Y0, Y1, Y1
 	VPAND        Y0, Y2, Y2
 	VMOVDQU      Y1, 70(AX)
 	VMOVDQU      Y2, 104(AX)
-	VMOVDQU      80(BX), Y1
+	VMOVDQU      80(DX), Y1
 	VPSRLW       $0x04, Y1, Y2
 	VPAND        Y0, Y1, Y1
 	VPAND        Y0, Y2, Y2
 	VMOVDQU      Y1, 138(AX)
 	VMOVDQU      Y2, 172(AX)
-	VMOVDQU      112(BX), Y1
+	VMOVDQU      112(DX), Y1
 	VPSRLW       $0x04, Y1, Y2
 	VPAND        Y0, Y1, Y1
 	VPAND        Y0, Y2, Y2
 	VMOVDQU      Y1, 206(AX)
 	VMOVDQU      Y2, 240(AX)
-	VMOVD        (BX), X0
+	VMOVD        (DX), X0
 	VCVTPH2PS    X0, X0
 	VMOVSHDUP    X0, X1
-	MOVL         4(BX), DI
-	MOVL         12(BX), R9
+	MOVL         4(DX), DI
+	MOVL         12(DX), R9
 	MOVL         DI, R8
 	ANDL         $0x3f3f3f3f, DI
 	SHRL         $0x02, R8
@@ -68,8 +68,8 @@ loop:
 	VEXTRACTPS   $0x01, X0, 640(CX)
 	VEXTRACTPS   $0x02, X0, 768(CX)
 	VEXTRACTPS   $0x03, X0, 896(CX)
-	MOVL         8(BX), DI
-	MOVL         12(BX), R9
+	MOVL         8(DX), DI
+	MOVL         12(DX), R9
 	MOVL         DI, R8
 	ANDL         $0x3f3f3f3f, DI
 	SHRL         $0x02, R8
@@ -84,51 +84,58 @@ loop:
 	VCVTDQ2PS    Y0, Y0
 	VBROADCASTSS X1, Y1
 	VMULPS       Y1, Y0, Y0
-	VMOVUPS      Y0, (DX)
+	VEXTRACTF128 $0x01, Y0, X1
+	VEXTRACTPS   $0x00, X0, (BX)
+	VEXTRACTPS   $0x01, X0, 128(BX)
+	VEXTRACTPS   $0x02, X0, 256(BX)
+	VEXTRACTPS   $0x03, X0, 384(BX)
+	VEXTRACTPS   $0x00, X1, 512(BX)
+	VEXTRACTPS   $0x01, X1, 640(BX)
+	VEXTRACTPS   $0x02, X1, 768(BX)
+	VEXTRACTPS   $0x03, X1, 896(BX)
 	ADDQ         $0x00000110, AX
 	ADDQ         $0x00000400, CX
-	ADDQ         $0x20, DX
-	ADDQ         $0x00000090, BX
+	ADDQ         $0x00000400, BX
+	ADDQ         $0x00000090, DX
 	DECQ         SI
 	JNZ          loop
 	VZEROUPPER
 	RET
 
-// func unpackQ6_KAVX512(codes *byte, scales *float32, mins *float32, w *byte, supers int)
+// func unpackQ6_KAVX512(codes *byte, scales *float32, w *byte, supers int)
 // Requires: AVX, AVX2, AVX512F, F16C
-TEXT ·unpackQ6_KAVX512(SB), NOSPLIT, $0-40
+TEXT ·unpackQ6_KAVX512(SB), NOSPLIT, $0-32
 	MOVQ codes+0(FP), AX
 	MOVQ scales+8(FP), CX
-	MOVQ mins+16(FP), DX
-	MOVQ w+24(FP), BX
-	MOVQ supers+32(FP), SI
+	MOVQ w+16(FP), DX
+	MOVQ supers+24(FP), BX
 
 loop:
-	MOVL          $0x0f0f0f0f, DI
-	VMOVD         DI, X0
+	MOVL          $0x0f0f0f0f, SI
+	VMOVD         SI, X0
 	VPBROADCASTD  X0, Y0
-	MOVL          $0x30303030, DI
-	VMOVD         DI, X1
+	MOVL          $0x30303030, SI
+	VMOVD         SI, X1
 	VPBROADCASTD  X1, Y1
-	MOVL          $0x80808080, DI
-	VMOVD         DI, X2
+	MOVL          $0x80808080, SI
+	VMOVD         SI, X2
 	VPBROADCASTD  X2, Y2
-	VMOVDQU       128(BX), Y3
-	VMOVDQU       (BX), Y4
+	VMOVDQU       128(DX), Y3
+	VMOVDQU       (DX), Y4
 	VPSLLW        $0x04, Y3, Y5
 	VPAND         Y0, Y4, Y4
 	VPAND         Y1, Y5, Y5
 	VPOR          Y5, Y4, Y4
 	VPXOR         Y2, Y4, Y4
 	VMOVDQU       Y4, 2(AX)
-	VMOVDQU       32(BX), Y4
+	VMOVDQU       32(DX), Y4
 	VPSLLW        $0x02, Y3, Y5
 	VPAND         Y0, Y4, Y4
 	VPAND         Y1, Y5, Y5
 	VPOR          Y5, Y4, Y4
 	VPXOR         Y2, Y4, Y4
 	VMOVDQU       Y4, 36(AX)
-	VMOVDQU       (BX), Y4
+	VMOVDQU       (DX), Y4
 	VPSRLW        $0x04, Y4, Y4
 	VMOVDQA       Y3, Y5
 	VPAND         Y0, Y4, Y4
@@ -136,7 +143,7 @@ loop:
 	VPOR          Y5, Y4, Y4
 	VPXOR         Y2, Y4, Y4
 	VMOVDQU       Y4, 70(AX)
-	VMOVDQU       32(BX), Y4
+	VMOVDQU       32(DX), Y4
 	VPSRLW        $0x04, Y4, Y4
 	VPSRLW        $0x02, Y3, Y3
 	VPAND         Y0, Y4, Y4
@@ -144,22 +151,22 @@ loop:
 	VPOR          Y3, Y4, Y4
 	VPXOR         Y2, Y4, Y4
 	VMOVDQU       Y4, 104(AX)
-	VMOVDQU       160(BX), Y3
-	VMOVDQU       64(BX), Y4
+	VMOVDQU       160(DX), Y3
+	VMOVDQU       64(DX), Y4
 	VPSLLW        $0x04, Y3, Y5
 	VPAND         Y0, Y4, Y4
 	VPAND         Y1, Y5, Y5
 	VPOR          Y5, Y4, Y4
 	VPXOR         Y2, Y4, Y4
 	VMOVDQU       Y4, 138(AX)
-	VMOVDQU       96(BX), Y4
+	VMOVDQU       96(DX), Y4
 	VPSLLW        $0x02, Y3, Y5
 	VPAND         Y0, Y4, Y4
 	VPAND         Y1, Y5, Y5
 	VPOR          Y5, Y4, Y4
 	VPXOR         Y2, Y4, Y4
 	VMOVDQU       Y4, 172(AX)
-	VMOVDQU       64(BX), Y4
+	VMOVDQU       64(DX), Y4
 	VPSRLW        $0x04, Y4, Y4
 	VMOVDQA       Y3, Y5
 	VPAND         Y0, Y4, Y4
@@ -167,7 +174,7 @@ loop:
 	VPOR          Y5, Y4, Y4
 	VPXOR         Y2, Y4, Y4
 	VMOVDQU       Y4, 206(AX)
-	VMOVDQU       96(BX), Y4
+	VMOVDQU       96(DX), Y4
 	VPSRLW        $0x04, Y4, Y4
 	VPSRLW        $0x02, Y3, Y3
 	VPAND         Y0, Y4, Y4
@@ -175,58 +182,43 @@ loop:
 	VPOR          Y3, Y4, Y4
 	VPXOR         Y2, Y4, Y4
 	VMOVDQU       Y4, 240(AX)
-	MOVWLZX       208(BX), DI
-	VMOVD         DI, X0
+	MOVWLZX       208(DX), SI
+	VMOVD         SI, X0
 	VCVTPH2PS     X0, X0
-	VBROADCASTSS  X0, Z0
-	VPMOVSXBD     192(BX), Z1
+	VPMOVSXBD     192(DX), Z1
 	VCVTDQ2PS     Z1, Z1
-	VMULPS        Z0, Z1, Z1
-	VEXTRACTF32X4 $0x00, Z1, X0
-	VEXTRACTPS    $0x00, X0, (CX)
-	VEXTRACTPS    $0x01, X0, 128(CX)
-	VEXTRACTPS    $0x02, X0, 256(CX)
-	VEXTRACTPS    $0x03, X0, 384(CX)
-	VEXTRACTF32X4 $0x01, Z1, X0
-	VEXTRACTPS    $0x00, X0, 512(CX)
-	VEXTRACTPS    $0x01, X0, 640(CX)
-	VEXTRACTPS    $0x02, X0, 768(CX)
-	VEXTRACTPS    $0x03, X0, 896(CX)
-	VEXTRACTF32X4 $0x02, Z1, X0
-	VEXTRACTPS    $0x00, X0, 1024(CX)
-	VEXTRACTPS    $0x01, X0, 1152(CX)
-	VEXTRACTPS    $0x02, X0, 1280(CX)
-	VEXTRACTPS    $0x03, X0, 1408(CX)
-	VEXTRACTF32X4 $0x03, Z1, X0
-	VEXTRACTPS    $0x00, X0, 1536(CX)
-	VEXTRACTPS    $0x01, X0, 1664(CX)
-	VEXTRACTPS    $0x02, X0, 1792(CX)
-	VEXTRACTPS    $0x03, X0, 1920(CX)
-	VMULPS        unpackOffset<>+0(SB), Z1, Z0
-	VMOVUPS       Z0, (DX)
+	VEXTRACTF32X4 $0x00, Z1, X2
+	VEXTRACTPS    $0x00, X2, (CX)
+	VEXTRACTPS    $0x01, X2, 128(CX)
+	VEXTRACTPS    $0x02, X2, 384(CX)
+	VEXTRACTPS    $0x03, X2, 512(CX)
+	VMOVSS        X0, 256(CX)
+	VMOVSS        X0, 640(CX)
+	VEXTRACTF32X4 $0x01, Z1, X2
+	VEXTRACTPS    $0x00, X2, 768(CX)
+	VEXTRACTPS    $0x01, X2, 896(CX)
+	VEXTRACTPS    $0x02, X2, 1152(CX)
+	VEXTRACTPS    $0x03, X2, 1280(CX)
+	VMOVSS        X0, 1024(CX)
+	VMOVSS        X0, 1408(CX)
+	VEXTRACTF32X4 $0x02, Z1, X2
+	VEXTRACTPS    $0x00, X2, 1536(CX)
+	VEXTRACTPS    $0x01, X2, 1664(CX)
+	VEXTRACTPS    $0x02, X2, 1920(CX)
+	VEXTRACTPS    $0x03, X2, 2048(CX)
+	VMOVSS        X0, 1792(CX)
+	VMOVSS        X0, 2176(CX)
+	VEXTRACTF32X4 $0x03, Z1, X1
+	VEXTRACTPS    $0x00, X1, 2304(CX)
+	VEXTRACTPS    $0x01, X1, 2432(CX)
+	VEXTRACTPS    $0x02, X1, 2688(CX)
+	VEXTRACTPS    $0x03, X1, 2816(CX)
+	VMOVSS        X0, 2560(CX)
+	VMOVSS        X0, 2944(CX)
 	ADDQ          $0x00000110, AX
-	ADDQ          $0x00000800, CX
-	ADDQ          $0x40, DX
-	ADDQ          $0x000000d2, BX
-	DECQ          SI
+	ADDQ          $0x00000c00, CX
+	ADDQ          $0x000000d2, DX
+	DECQ          BX
 	JNZ           loop
 	VZEROUPPER
 	RET
-
-DATA unpackOffset<>+0(SB)/4, $0x42000000
-DATA unpackOffset<>+4(SB)/4, $0x42000000
-DATA unpackOffset<>+8(SB)/4, $0x42000000
-DATA unpackOffset<>+12(SB)/4, $0x42000000
-DATA unpackOffset<>+16(SB)/4, $0x42000000
-DATA unpackOffset<>+20(SB)/4, $0x42000000
-DATA unpackOffset<>+24(SB)/4, $0x42000000
-DATA unpackOffset<>+28(SB)/4, $0x42000000
-DATA unpackOffset<>+32(SB)/4, $0x42000000
-DATA unpackOffset<>+36(SB)/4, $0x42000000
-DATA unpackOffset<>+40(SB)/4, $0x42000000
-DATA unpackOffset<>+44(SB)/4, $0x42000000
-DATA unpackOffset<>+48(SB)/4, $0x42000000
-DATA unpackOffset<>+52(SB)/4, $0x42000000
-DATA unpackOffset<>+56(SB)/4, $0x42000000
-DATA unpackOffset<>+60(SB)/4, $0x42000000
-GLOBL unpackOffset<>(SB), RODATA|NOPTR, $64

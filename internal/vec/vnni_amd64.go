@@ -20,7 +20,7 @@ const (
 // with all tokens. It is too large for the allocator to place off a cache line.
 type widePanel struct {
 	codes  [widePart * wideRows * Block]byte // [block][four][32][4], plus 128
-	scales [2 * widePart * wideRows]float32  // [block][32], or [block][2][32]
+	scales [3 * widePart * wideRows]float32  // [block][32], or [block][3][32]
 }
 
 var widePanels = sync.Pool{New: func() any { return new(widePanel) }}
@@ -105,20 +105,24 @@ type wideTile struct {
 	q    int // the next token
 	b, n int // the part's first block and its length
 
-	halves bool // halves of a block have scales of their own
+	halves []halfMeta // instead of a's, where halves of a block have scales of their own
 }
 
-// all takes the tokens in groups. One of 6 keeps the multipliers busy; one of 1
-// or 2 waits for each sum.
+// all takes the tokens in groups. A large one keeps the multipliers busy; one of
+// 1 or 2 waits for each sum.
 func (t *wideTile) all() {
-	sixes, rest := t.a.N/6, t.a.N%6
-	if sixes > 0 && (rest == 1 || rest == 2) {
-		sixes, rest = sixes-1, rest+6
+	most := 6
+	if t.halves != nil {
+		most = 4
 	}
-	t.run(6, sixes)
-	if rest > 6 {
-		t.run(4, 1)
-		rest -= 4
+	groups, rest := t.a.N/most, t.a.N%most
+	if groups > 0 && (rest == 1 || rest == 2) {
+		groups, rest = groups-1, rest+most
+	}
+	t.run(most, groups)
+	if rest > most {
+		t.run(most-2, 1)
+		rest -= most - 2
 	}
 	t.run(rest, 1)
 }
@@ -130,8 +134,9 @@ func (t *wideTile) run(tokens, groups int) {
 		return
 	}
 	a, blocks := t.a, t.a.Cols/Block
-	dst, meta := &t.dst[t.q*t.ld], a.metaAt(t.q*blocks+t.b)
-	x := (*byte)(unsafe.Pointer(&a.codes[t.q*a.Cols+t.b*Block]))
+	first := t.q
+	dst, meta := &t.dst[first*t.ld], a.metaAt(first*blocks+t.b)
+	x := (*byte)(unsafe.Pointer(&a.codes[first*a.Cols+t.b*Block]))
 	metaStride := blocks * int(unsafe.Sizeof(blockMeta{}))
 	codes, scales := &t.p.codes[0], &t.p.scales[0]
 	t.q += tokens * groups
@@ -140,7 +145,8 @@ func (t *wideTile) run(tokens, groups int) {
 		keep = -1 // the outputs hold the sums of earlier parts
 	}
 	n := tokens
-	if t.halves {
+	if t.halves != nil {
+		meta = (*byte)(unsafe.Pointer(&t.halves[first*blocks+t.b]))
 		n += 8
 	}
 	switch n {
@@ -164,9 +170,5 @@ func (t *wideTile) run(tokens, groups int) {
 		tileHalvesx3AVX512(dst, t.ld, x, a.Cols, meta, metaStride, codes, scales, t.n, groups, keep)
 	case 8 + 4:
 		tileHalvesx4AVX512(dst, t.ld, x, a.Cols, meta, metaStride, codes, scales, t.n, groups, keep)
-	case 8 + 5:
-		tileHalvesx5AVX512(dst, t.ld, x, a.Cols, meta, metaStride, codes, scales, t.n, groups, keep)
-	case 8 + 6:
-		tileHalvesx6AVX512(dst, t.ld, x, a.Cols, meta, metaStride, codes, scales, t.n, groups, keep)
 	}
 }

@@ -12,8 +12,13 @@ const apart = 32 * 4
 // unpackKernels unpack super-blocks of k-quants, of one row, for a panel.
 func unpackKernels(a *asm) {
 	u := &unpacker{asm: a}
-	u.kernel("unpackQ4_K", 144, 8, u.q4)
-	u.kernel("unpackQ6_K", 210, 16, u.q6)
+	u.kernel("unpackQ4_K", 144, "scales, mins *float32", "scales and minimums 32 apart", u.q4, func() {
+		u.ADDQ(imm(8*apart), u.scales)
+		u.ADDQ(imm(8*apart), u.mins)
+	})
+	u.kernel("unpackQ6_K", 210, "scales *float32", "of each block 32 apart the two scales and what they are units of", u.q6, func() {
+		u.ADDQ(imm(8*3*apart), u.scales)
+	})
 }
 
 type unpacker struct {
@@ -21,16 +26,18 @@ type unpacker struct {
 	codes, scales, mins, w reg.Register
 }
 
-func (u *unpacker) kernel(name string, size, groups int, body func()) {
-	u.fn(name, "func(codes *byte, scales, mins *float32, w *byte, supers int)",
-		"writes the codes as q8_0 stores them, scales 32 apart and minimums side by side.")
-	u.codes, u.scales, u.mins, u.w = u.arg("codes"), u.arg("scales"), u.arg("mins"), u.arg("w")
+func (u *unpacker) kernel(name string, size int, floats, layout string, body, next func()) {
+	u.fn(name, "func(codes *byte, "+floats+", w *byte, supers int)",
+		"writes the codes as q8_0 stores them, "+layout+".")
+	u.codes, u.scales, u.w = u.arg("codes"), u.arg("scales"), u.arg("w")
+	if name == "unpackQ4_K" {
+		u.mins = u.arg("mins")
+	}
 	supers := u.arg("supers")
 	u.Label("loop")
 	body()
 	u.ADDQ(imm(8*34), u.codes)
-	u.ADDQ(imm(groups*apart), u.scales)
-	u.ADDQ(imm(groups*4), u.mins)
+	next()
 	u.ADDQ(imm(size), u.w)
 	u.DECQ(supers)
 	u.JNZ(LabelRef("loop"))
@@ -53,10 +60,14 @@ func (u *unpacker) bytes(b uint32) reg.VecVirtual {
 	return y
 }
 
-// scatter writes the floats of an XMM register as scales of groups from g on.
-func (u *unpacker) scatter(x reg.Register, g int) {
-	for i := range 4 {
-		u.VEXTRACTPS(U8(i), x, Mem{Base: u.scales, Disp: (g + i) * apart})
+// scatter writes the floats of a YMM register to eight rows of a panel.
+func (u *unpacker) scatter(v reg.VecVirtual, to reg.Register) {
+	top := u.XMM()
+	u.VEXTRACTF128(Imm(1), v, top)
+	for half, x := range []reg.Register{v.AsX(), top} {
+		for i := range 4 {
+			u.VEXTRACTPS(U8(i), x, Mem{Base: to, Disp: (4*half + i) * apart})
+		}
 	}
 }
 
@@ -76,12 +87,8 @@ func (u *unpacker) q4() {
 	u.VCVTPH2PS(d, d)
 	dmin := u.XMM()
 	u.VMOVSHDUP(d, dmin)
-	scale := u.six(u.at(4), 0, d)
-	top := u.XMM()
-	u.VEXTRACTF128(Imm(1), scale, top)
-	u.scatter(scale.AsX(), 0)
-	u.scatter(top, 4)
-	u.VMOVUPS(u.six(u.at(8), 4, dmin), Mem{Base: u.mins})
+	u.scatter(u.six(u.at(4), 0, d), u.scales)
+	u.scatter(u.six(u.at(8), 4, dmin), u.mins)
 }
 
 // six returns d times the eight 6-bit values whose first half is in the 4 bytes
@@ -137,21 +144,20 @@ func (u *unpacker) q6() {
 			u.store(low, 4*half+part)
 		}
 	}
-	bits, d, by := u.GP32(), u.XMM(), u.ZMM()
+	bits, d, scale := u.GP32(), u.XMM(), u.ZMM()
 	u.MOVWLZX(u.at(208), bits)
 	u.VMOVD(bits, d)
 	u.VCVTPH2PS(d, d)
-	u.VBROADCASTSS(d, by)
-	scale := u.ZMM()
 	u.VPMOVSXBD(u.at(192), scale)
 	u.VCVTDQ2PS(scale, scale)
-	u.VMULPS(by, scale, scale)
 	for i := range 4 {
 		part := u.XMM()
 		u.VEXTRACTF32X4(U8(i), scale, part)
-		u.scatter(part, 4*i)
+		for k := range 4 {
+			u.VEXTRACTPS(U8(k), part, Mem{Base: u.scales, Disp: (3*(2*i+k/2) + k%2) * apart})
+		}
+		for b := range 2 {
+			u.VMOVSS(d, Mem{Base: u.scales, Disp: (3*(2*i+b) + 2) * apart})
+		}
 	}
-	mins := u.ZMM()
-	u.VMULPS(u.constant("unpackOffset", 0x42000000), scale, mins) // 32
-	u.VMOVUPS(mins, Mem{Base: u.mins})
 }

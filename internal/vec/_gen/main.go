@@ -38,10 +38,10 @@ var x86 = []struct {
 	{"axpy", "AVX512", 16, axpyKernels},
 	{"softmax", "AVX512", 16, softmaxKernels},
 	{"gemv", "AVX512", 16, wideGemvKernels},
-	{"gemvk", "AVX512", 16, superGemvKernels},
 	{"gemm", "AVX512", 16, vnniKernels},
 	{"direct", "AVX512", 16, directKernels},
 	{"unpack", "AVX512", 16, unpackKernels},
+	{"supers", "AVX512", 16, superKernels},
 	{"fours", "AVX512", 16, foursKernels},
 }
 

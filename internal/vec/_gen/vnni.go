@@ -19,7 +19,7 @@ func vnniKernels(a *asm) {
 	for tokens := 1; tokens <= 6; tokens++ {
 		a.tileVNNI(tokens, false)
 	}
-	for tokens := 1; tokens <= 6; tokens++ {
+	for tokens := 1; tokens <= 4; tokens++ {
 		a.tileVNNI(tokens, true)
 	}
 	a.prefetchRows()
@@ -156,11 +156,13 @@ func (a *asm) broadcast(m Mem) reg.VecVirtual {
 // many, with a panel. Of each four of codes it loads the two registers of
 // weights once for all tokens of a group, and the token's four once for both.
 //
-// With halves each 16 codes have a scale, [block][2][32], and are not shifted.
+// With halves each 16 codes have a whole number for a scale, and their sum an
+// offset. A block's sum, both halves times their scales, is whole too, and
+// enters the total times what the scales are units of: [block][3][32].
 func (a *asm) tileVNNI(tokens int, halves bool) {
-	name, scalesOf, parts := "tilex%d", "", 1
+	name, scalesOf, parts, rows := "tilex%d", "", 1, 1
 	if halves {
-		name, scalesOf, parts = "tileHalvesx%d", ", a scale for each half of a block", 2
+		name, scalesOf, parts, rows = "tileHalvesx%d", ", a scale for each half of a block", 2, 3
 	}
 	a.fn(fmt.Sprintf(name, tokens),
 		"func(dst *float32, ld int, x *byte, stride int, meta *byte, metaStride int, panel *byte, scales *float32, blocks, groups, keep int)",
@@ -187,14 +189,14 @@ func (a *asm) tileVNNI(tokens int, halves bool) {
 	panel, scales, blocks := a.arg("panel"), a.arg("scales"), a.arg("blocks")
 
 	a.Label("block")
-	w, four, t := [2]reg.VecVirtual{a.ZMM(), a.ZMM()}, a.ZMM(), a.ZMM()
+	w, four := [2]reg.VecVirtual{a.ZMM(), a.ZMM()}, a.ZMM()
+	whole := sum // of a block
+	if halves {
+		whole = a.tileVecs(tokens)
+	}
 	for part := range parts {
 		for q, s := range sum {
-			if halves {
-				a.VPXORD(s[0], s[0], s[0])
-			} else {
-				a.VPBROADCASTD(metas.at(q, 4), s[0])
-			}
+			a.VPBROADCASTD(metas.at(q, 4+4*part), s[0])
 			a.VMOVDQA32(s[0], s[1])
 		}
 		for i := 8 / parts * part; i < 8/parts*(part+1); i++ {
@@ -207,19 +209,30 @@ func (a *asm) tileVNNI(tokens int, halves bool) {
 				a.VPDPBUSD(four, w[1], s[1])
 			}
 		}
-		for c, scale := range w {
-			a.VMOVUPS(Mem{Base: scales, Disp: panelFour*part + 64*c}, scale)
-			for q, s := range sum {
-				a.VMULPS_BCST(metas.at(q, 0), scale, t)
+		for q, s := range sum {
+			for c := range s {
 				a.VCVTDQ2PS(s[c], s[c])
-				a.VFMADD231PS(t, s[c], total[q][c])
+				if at := (Mem{Base: scales, Disp: panelFour*part + 64*c}); !halves {
+					continue
+				} else if part == 0 {
+					a.VMULPS(at, s[c], whole[q][c])
+				} else {
+					a.VFMADD231PS(at, s[c], whole[q][c])
+				}
 			}
+		}
+	}
+	for c, scale := range w {
+		a.VMOVUPS(Mem{Base: scales, Disp: panelFour*(rows-1) + 64*c}, scale)
+		for q, s := range whole {
+			a.VMULPS_BCST(metas.at(q, 0), scale, four)
+			a.VFMADD231PS(four, s[c], total[q][c])
 		}
 	}
 	a.advance(xs, 32)
 	a.advance(metas, metaSize)
 	a.ADDQ(imm(panelBlock), panel)
-	a.ADDQ(imm(panelFour*parts), scales)
+	a.ADDQ(imm(panelFour*rows), scales)
 	a.DECQ(blocks)
 	a.JNZ(LabelRef("block"))
 

@@ -12,13 +12,8 @@ const apart = 32 * 4
 // unpackKernels unpack super-blocks of k-quants, of one row, for a panel.
 func unpackKernels(a *asm) {
 	u := &unpacker{asm: a}
-	u.kernel("unpackQ4_K", 144, "scales, mins *float32", "scales and minimums 32 apart", u.q4, func() {
-		u.ADDQ(imm(8*apart), u.scales)
-		u.ADDQ(imm(8*apart), u.mins)
-	})
-	u.kernel("unpackQ6_K", 210, "scales *float32", "of each block 32 apart the two scales and what they are units of", u.q6, func() {
-		u.ADDQ(imm(8*3*apart), u.scales)
-	})
+	u.kernel("unpackQ4_K", 144, 8, true, "scales and minimums 32 apart", u.q4)
+	u.kernel("unpackQ6_K", 210, 8*3, false, "of each block 32 apart the two scales and what they are units of", u.q6)
 }
 
 type unpacker struct {
@@ -26,18 +21,27 @@ type unpacker struct {
 	codes, scales, mins, w reg.Register
 }
 
-func (u *unpacker) kernel(name string, size int, floats, layout string, body, next func()) {
+// kernel writes a function for super-blocks of size bytes, of which rows of a
+// panel's scales come.
+func (u *unpacker) kernel(name string, size, rows int, mins bool, layout string, body func()) {
+	floats := "scales *float32"
+	if mins {
+		floats = "scales, mins *float32"
+	}
 	u.fn(name, "func(codes *byte, "+floats+", w *byte, supers int)",
 		"writes the codes as q8_0 stores them, "+layout+".")
 	u.codes, u.scales, u.w = u.arg("codes"), u.arg("scales"), u.arg("w")
-	if name == "unpackQ4_K" {
+	if mins {
 		u.mins = u.arg("mins")
 	}
 	supers := u.arg("supers")
 	u.Label("loop")
 	body()
 	u.ADDQ(imm(8*34), u.codes)
-	next()
+	u.ADDQ(imm(rows*apart), u.scales)
+	if mins {
+		u.ADDQ(imm(8*apart), u.mins)
+	}
 	u.ADDQ(imm(size), u.w)
 	u.DECQ(supers)
 	u.JNZ(LabelRef("loop"))

@@ -21,7 +21,8 @@ import (
 // here activations get scales by what they are.
 //
 // No CPU multiplies FP8, so a matrix becomes Q8_0 when it is loaded. What this
-// rounds is 13 dB below what FP8 had rounded before (docs/formats.md).
+// rounds is 13 dB (E4M3) or 19 (E5M2) below what FP8 had rounded before
+// (docs/formats.md).
 
 // ScaleError reports a matrix in FP8 whose scales are missing or of a shape that
 // fits none of the layouts.

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/winnowlm/winnow/internal/par"
+	"github.com/winnowlm/winnow/kvcache"
 	"github.com/winnowlm/winnow/model/weights"
 	"github.com/winnowlm/winnow/quant"
 )
@@ -166,6 +168,7 @@ func TestFP8Checkpoint(t *testing.T) {
 				}
 			}
 			require.Equal(t, quant.F32, m.(*Llama).layers[0].down.Format)
+			requireNear(t, lastLogits(t, exact), lastLogits(t, m), 0.1)
 			var whole int64
 			for _, info := range src.Infos() {
 				if encodingOf(info.Type) == nil {
@@ -175,6 +178,29 @@ func TestFP8Checkpoint(t *testing.T) {
 			require.Equal(t, bytes+whole, WeightBytes(src))
 		}
 	}
+}
+
+// lastLogits are those behind a few tokens.
+func lastLogits(t testing.TB, m Model) []float32 {
+	c := m.Config()
+	kv, err := kvcache.New(kvcache.Shape{NumLayers: c.NumLayers, NumHeads: c.NumHeads, NumKVHeads: c.NumKVHeads, HeadDim: c.HeadDim}, kvcache.Config{})
+	require.NoError(t, err)
+	seqs := []Seq{{Tokens: []int32{3, 1, 4, 1, 5}, Pos: []int32{0, 1, 2, 3, 4}, Out: []int32{4}, KV: kv}}
+	kv.Begin(kvcache.Step{Pos: seqs[0].Pos, Prompt: true})
+	require.NoError(t, m.Forward(context.Background(), seqs, new(Scratch)))
+	return seqs[0].Logits
+}
+
+// requireNear checks that have is no farther from want than a share of its size.
+func requireNear(t testing.TB, want, have []float32, share float64) {
+	require.Len(t, have, len(want))
+	var size, apart float64
+	for i, v := range want {
+		size += float64(v) * float64(v)
+		apart += float64(v-have[i]) * float64(v-have[i])
+	}
+	require.Less(t, math.Sqrt(apart/size), share)
+	require.Positive(t, size)
 }
 
 func TestFP8Refuses(t *testing.T) {

@@ -64,6 +64,44 @@ func TestRowsOfACache(t *testing.T) {
 	require.Equal(t, []float32{5, 6, 7, 8}, v.Data())
 }
 
+// What is put into a head comes out of it as its formats round it, of full
+// blocks and of the exact rows behind them.
+func TestSetRows(t *testing.T) {
+	const n, dim = 100, 32
+	rng := rand.New(rand.NewPCG(3, 4))
+	for _, f := range []quant.Format{quant.F32, quant.F16, quant.Int8} {
+		cache, err := kvcache.New(kvcache.Shape{NumLayers: 1, NumHeads: 1, NumKVHeads: 1, HeadDim: dim}, kvcache.Config{K: f, V: f})
+		require.NoError(t, err)
+		step := kvcache.Step{Prompt: true}
+		for i := range n {
+			step.Pos = append(step.Pos, int32(i))
+		}
+		cache.Begin(step)
+		cache.Update(0, 0, make([]float32, n*dim), normal(rng, n*dim), normal(rng, n*dim))
+		cache.Done(0)
+		head := &cache.Layer(0).Heads[0]
+		keys, values := normal(rng, n*dim), normal(rng, n*dim)
+		k := tensor.New(tensor.WithShape(dim, n), tensor.WithBacking(keys))
+		require.NoError(t, k.T())
+		v := tensor.New(tensor.WithShape(n, dim), tensor.WithBacking(values))
+		require.NoError(t, calibrate.SetRows(head, k, v))
+		gotK, gotV := calibrate.Rows(head)
+		bound := map[quant.Format]float64{quant.F32: 0, quant.F16: 1. / 512, quant.Int8: 1. / 50}[f]
+		for i := range n {
+			for d := range dim {
+				key, err := gotK.At(i, d)
+				require.NoError(t, err)
+				require.InDelta(t, keys[d*n+i], key, bound, "%s: key %d, %d", f.Name(), i, d)
+				value, err := gotV.At(i, d)
+				require.NoError(t, err)
+				require.InDelta(t, values[i*dim+d], value, bound, "%s: value %d, %d", f.Name(), i, d)
+			}
+		}
+		require.ErrorContains(t, calibrate.SetRows(head, v, tensor.New(tensor.WithShape(1, dim), tensor.Of(tensor.Float32))), "values: want shape (100, 32), have (1, 32)")
+		require.ErrorContains(t, calibrate.SetRows(head, tensor.New(tensor.WithShape(n, dim), tensor.Of(tensor.Int)), v), "keys: want float32 or float64, have int")
+	}
+}
+
 // The nearest 8-bit weights of a tensor, and back.
 func ExampleFromDense() {
 	d := tensor.New(tensor.WithShape(1, 4), tensor.WithBacking([]float32{0.5, -1, 0.25, 1.27}))

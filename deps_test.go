@@ -17,6 +17,7 @@ const module = "github.com/winnowlm/winnow"
 var allowed = map[string][]string{
 	"internal/cpu":              {},
 	"internal/par":              {},
+	"internal/race":             {},
 	"internal/vec":              {"internal/cpu"},
 	"quant":                     {"internal/vec"},
 	"attention":                 {"internal/vec", "quant"},
@@ -28,7 +29,7 @@ var allowed = map[string][]string{
 	"tokenizer":                 {},
 	"internal/refdata":          {},
 	"internal/testmodel":        {"model", "model/weights", "quant"},
-	"kvcache/policy/policytest": {"internal/par", "internal/testmodel", "kvcache", "model", "model/weights", "quant"},
+	"kvcache/policy/policytest": {"internal/par", "internal/race", "internal/testmodel", "kvcache", "model", "model/weights", "quant"},
 	"eval":                      {"", "kvcache", "tokenizer"},
 	"calibrate":                 {"attention", "internal/par", "internal/vec", "kvcache", "model", "model/weights", "quant"},
 	"pocket":                    {""},

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/winnowlm/winnow"
+	"github.com/winnowlm/winnow/internal/race"
 	"github.com/winnowlm/winnow/internal/refdata"
 	"github.com/winnowlm/winnow/internal/testmodel"
 	"github.com/winnowlm/winnow/kvcache"
@@ -308,11 +309,8 @@ func TestConcurrentSessions(t *testing.T) {
 }
 
 // A token in steady state allocates nothing but, now and then, a block.
-// raceDetector tells that pools forget at random what they hold.
-var raceDetector bool
-
 func requireNoAllocs(t *testing.T, step func(), of any) {
-	if !raceDetector {
+	if !race.Enabled {
 		require.Zero(t, testing.AllocsPerRun(300, step), "%+v", of)
 	}
 }

@@ -1,5 +1,0 @@
-//go:build race
-
-package winnow_test
-
-func init() { raceDetector = true }

@@ -23,6 +23,7 @@ type blockFormat struct {
 	mul func(dst []float32, ld int, a *vec.Q8, w []byte, rows int)
 	// recodeBlock, without mul, recodes a block as recoder says.
 	recodeBlock func(r *recodedRows, src []byte) bool
+	base        Format // of the rows that it writes, Q8_0 if nil
 	parts       int
 	mins        bool
 }
@@ -114,6 +115,13 @@ func (f *blockFormat) MulT(dst []float32, ld int, x *Input, m Matrix, lo, hi int
 }
 
 func (f *blockFormat) recodes() (parts int, mins, lines bool) { return f.parts, f.mins, false }
+
+func (f *blockFormat) target() *blockFormat {
+	if f.base != nil {
+		return f.base.(*blockFormat)
+	}
+	return Q8_0.(*blockFormat)
+}
 
 func (f *blockFormat) recode(r recodedRows, m Matrix, j int) bool {
 	for row := m.Row(j); len(row) > 0; row = row[f.bytes:] {

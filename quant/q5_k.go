@@ -6,6 +6,7 @@ package quant
 var Q5_K Format = &blockFormat{
 	name: "q5_k", cols: superCols, bytes: 176, lo: 0, hi: 31,
 	unpack: unpackQ5_K, fit: fitScaleMin(31), set: setQ5_K,
+	recodeBlock: recodeQ5_K, base: Q6_K, parts: 1, mins: true,
 }
 
 func setQ5_K(dst, code []byte) {
@@ -31,4 +32,28 @@ func unpackQ5_K(b *block, src []byte) {
 			code[i+32] = int8(c>>4 | h<<3&16)
 		}
 	}
+}
+
+// recodeQ5_K writes a block of Q6_K, whose codes are 32 less than what is stored,
+// and whose scales, of 16 columns each, hold 6 bits too.
+func recodeQ5_K(r *recodedRows, src []byte) bool {
+	b := blocks.Get().(*block)
+	defer blocks.Put(b)
+	unpackQ5_K(b, src)
+	var code [superCols]byte
+	for i, c := range b.code {
+		code[i] = byte(c) + 32
+	}
+	to, mins, packed := r.parts[0], r.mins, src[4:16]
+	setQ6_K(to, code[:])
+	for g := range superCols / blockCols {
+		scale := packed[g%4] & 63
+		if g >= 4 {
+			scale = packed[g+4]&15 | packed[g-4]>>6<<4
+		}
+		to[192+2*g], to[192+2*g+1] = scale, scale
+		mins = putMin(mins, b.min[2*g])
+	}
+	copy(to[208:], src[:2])
+	return true
 }

@@ -9,15 +9,17 @@ import (
 )
 
 // Formats without kernels of their own multiply an input's codes through those
-// of Q8_0: a few rows at a time are recoded, with the same values.
+// of Q8_0, or Q6_K: a few rows at a time are recoded, with the same values.
 
-// recoder is a format whose rows are sums of two rows of Q8_0 at most, less a
-// minimum for each few columns, on a line for each row.
+// recoder is a format whose rows are sums of two rows of Q8_0 at most, or one of
+// Q6_K, less a minimum for each few columns, on a line for each row.
 type recoder interface {
 	Format
-	// recodes says what recode writes: how many rows of Q8_0, 0 if the format
-	// is not multiplied so, and whether there are minimums and lines.
+	// recodes says what recode writes: how many rows, 0 if the format is not
+	// multiplied so, and whether there are minimums and lines.
 	recodes() (parts int, mins, lines bool)
+	// target is the format of those rows.
+	target() *blockFormat
 	// recode writes row j of m as r's first. It reports false where a scale
 	// does not fit half precision; such a row is decoded.
 	recode(r recodedRows, m Matrix, j int) bool
@@ -26,9 +28,10 @@ type recoder interface {
 // recodedRows are some rows.
 type recodedRows struct {
 	cols  int
-	parts [2][]byte // [rows][cols/blockCols] blocks of Q8_0; nil where there is none
-	mins  []byte    // [rows][cols/groupCols] in single precision, or nil
-	lines []byte    // [rows] scale and minimum in single precision, or nil
+	in    *blockFormat // of the parts
+	parts [2][]byte    // [rows][cols]; nil where there is none
+	mins  []byte       // [rows][cols/groupCols] in single precision, or nil
+	lines []byte       // [rows] scale and minimum in single precision, or nil
 }
 
 // lineSize is the size of a row's line in bytes.
@@ -38,13 +41,13 @@ const lineSize = 8
 func layRecoded(f recoder, data []byte, rows, cols int) (recodedRows, []byte) {
 	parts, mins, lines := f.recodes()
 	data = vec.Resize(data, recodedSize(f, rows, cols))
-	r, at := recodedRows{cols: cols}, 0
+	r, at := recodedRows{cols: cols, in: f.target()}, 0
 	take := func(n int) []byte {
 		at += n
 		return data[at-n : at : at]
 	}
 	for p := range parts {
-		r.parts[p] = take(Q8_0.Size(rows, cols))
+		r.parts[p] = take(r.in.Size(rows, cols))
 	}
 	if mins {
 		r.mins = take(F32.Size(rows, cols/groupCols))
@@ -58,7 +61,7 @@ func layRecoded(f recoder, data []byte, rows, cols int) (recodedRows, []byte) {
 // recodedSize returns the bytes that layRecoded takes.
 func recodedSize(f recoder, rows, cols int) int {
 	parts, mins, lines := f.recodes()
-	n := parts * Q8_0.Size(rows, cols)
+	n := parts * f.target().Size(rows, cols)
 	if mins {
 		n += F32.Size(rows, cols/groupCols)
 	}
@@ -72,7 +75,7 @@ func recodedSize(f recoder, rows, cols int) int {
 func (r recodedRows) from(i int) recodedRows {
 	for p := range r.parts {
 		if r.parts[p] != nil {
-			r.parts[p] = r.parts[p][Q8_0.Size(i, r.cols):]
+			r.parts[p] = r.parts[p][r.in.Size(i, r.cols):]
 		}
 	}
 	if r.mins != nil {
@@ -88,7 +91,7 @@ func (r recodedRows) from(i int) recodedRows {
 func (r recodedRows) after(cols int) recodedRows {
 	for p := range r.parts {
 		if r.parts[p] != nil {
-			r.parts[p] = r.parts[p][cols/blockCols*sizeQ8_0:]
+			r.parts[p] = r.parts[p][r.in.Size(1, cols):]
 		}
 	}
 	if r.mins != nil {
@@ -170,11 +173,11 @@ func (s *recodedScratch) add(f recoder, x *Input) {
 
 // mul multiplies n rows.
 func (s *recodedScratch) mul(r recodedRows, dst []float32, ld int, x *Input, n int) {
-	size := Q8_0.Size(n, r.cols)
-	vec.MulQ8_0(dst, ld, &x.codes, r.parts[0][:size], n)
+	size := r.in.Size(n, r.cols)
+	r.in.mul(dst, ld, &x.codes, r.parts[0][:size], n)
 	if r.parts[1] != nil {
 		s.out = vec.Resize(s.out, x.N*n)
-		vec.MulQ8_0(s.out, n, &x.codes, r.parts[1][:size], n)
+		r.in.mul(s.out, n, &x.codes, r.parts[1][:size], n)
 		for q := range x.N {
 			vec.Add(dst[q*ld:][:n], s.out[q*n:])
 		}

@@ -15,6 +15,8 @@ import (
 
 const oneF16 = 0x3c00
 
+func (f *grouped) target() *blockFormat { return Q8_0.(*blockFormat) }
+
 func (f *grouped) recodes() (parts int, mins, lines bool) {
 	switch {
 	case f.codec.bytes == nil || f.share == perChannel:

@@ -15,6 +15,8 @@ func Twin(f Format) (Format, bool) {
 		return wideQ4_1, true
 	case Q5_1:
 		return wideQ5_1, true
+	case Q5_K:
+		return wideQ5_K, true
 	case Int8:
 		return wideInt8, true
 	case Int8Tensor:
@@ -67,6 +69,7 @@ type wide struct{ of recoder }
 var (
 	wideQ4_1       Format = &wide{Q4_1.(recoder)}
 	wideQ5_1       Format = &wide{Q5_1.(recoder)}
+	wideQ5_K       Format = &wide{Q5_K.(recoder)}
 	wideInt8       Format = &wide{Int8.(recoder)}
 	wideInt8Tensor Format = &wide{Int8Tensor.(recoder)}
 )
@@ -81,7 +84,7 @@ func (f *wide) Encode(dst []byte, src []float32, rows, cols int) {
 
 func (f *wide) Decode(dst []float32, m Matrix, lo, hi int) {
 	r, _ := layRecoded(f.of, m.Data, m.Rows, m.Cols)
-	Q8_0.Decode(dst, Matrix{Format: Q8_0, Rows: m.Rows, Cols: m.Cols, Data: r.parts[0]}, lo, hi)
+	r.in.Decode(dst, Matrix{Format: r.in, Rows: m.Rows, Cols: m.Cols, Data: r.parts[0]}, lo, hi)
 	for j := lo; j < hi; j++ {
 		r, row := r.from(j), dst[(j-lo)*m.Cols:][:m.Cols]
 		if r.mins != nil {

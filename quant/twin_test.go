@@ -31,7 +31,7 @@ func TestTwinHasTheSameValues(t *testing.T) {
 		packed.Decode(got, 0, rows)
 		require.Equal(t, want, got, f.Name())
 	}
-	require.Equal(t, 8, twins)
+	require.Equal(t, 9, twins)
 }
 
 // A power of two that half precision does not have stays where it is.

@@ -54,6 +54,13 @@ func recodeQ3_K(r *recodedRows, src []byte) bool {
 	return true
 }
 
+// packQ3_K writes blocks as Q6_K.
+func packQ3_K(dst, src []byte) {
+	for ; len(src) > 0; src, dst = src[Q3_K.Size(1, superCols):], dst[Q6_K.Size(1, superCols):] {
+		asQ6_K(dst, src[108:], unpackQ3_K, src, func(g int) byte { return scaleQ3_K(src, g) - 32 })
+	}
+}
+
 // timesNegated returns −scale·(code−4) for each of eight codes below 8. Plus
 // 128, no byte carries into the next.
 func timesNegated(codes uint64, scale int) uint64 {

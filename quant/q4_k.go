@@ -44,16 +44,21 @@ func fitScaleMin(most int) func(dst, code []byte, x []float32) {
 	}
 }
 
+// scaleMin returns scale and minimum of group g from those 12 bytes.
+func scaleMin(p []byte, g int) (scale, minimum byte) {
+	if g < 4 {
+		return p[g] & 63, p[g+4] & 63
+	}
+	return p[g+4]&15 | p[g-4]>>6<<4, p[g+4]>>4 | p[g]>>6<<4
+}
+
 // unpackScaleMin reads what Q4_K and Q5_K begin with.
 func unpackScaleMin(b *block, src []byte) {
-	d, dmin, p := getHalf(src[0:]), getHalf(src[2:]), src[4:16]
-	set := func(g int, s, m byte) {
+	d, dmin := getHalf(src[0:]), getHalf(src[2:])
+	for g := range superCols / blockCols {
+		s, m := scaleMin(src[4:16], g)
 		scale, minimum := d*float32(s), dmin*float32(m)
 		b.scale[2*g], b.scale[2*g+1] = scale, scale
 		b.min[2*g], b.min[2*g+1] = minimum, minimum
-	}
-	for g := range 4 {
-		set(g, p[g]&63, p[g+4]&63)
-		set(g+4, p[g+8]&15|p[g]>>6<<4, p[g+8]>>4|p[g+4]>>6<<4)
 	}
 }

@@ -34,26 +34,12 @@ func unpackQ5_K(b *block, src []byte) {
 	}
 }
 
-// recodeQ5_K writes a block of Q6_K, whose codes are 32 less than what is stored,
-// and whose scales, of 16 columns each, hold 6 bits too.
 func recodeQ5_K(r *recodedRows, src []byte) bool {
-	b := blocks.Get().(*block)
-	defer blocks.Put(b)
-	unpackQ5_K(b, src)
-	var code [superCols]byte
-	for i, c := range b.code {
-		code[i] = byte(c) + 32
-	}
-	to, mins, packed := r.parts[0], r.mins, src[4:16]
-	setQ6_K(to, code[:])
+	asQ6_K(r.parts[0], src, unpackQ5_K, src, func(g int) byte { scale, _ := scaleMin(src[4:16], g/2); return scale })
+	dmin, mins := getHalf(src[2:]), r.mins
 	for g := range superCols / blockCols {
-		scale := packed[g%4] & 63
-		if g >= 4 {
-			scale = packed[g+4]&15 | packed[g-4]>>6<<4
-		}
-		to[192+2*g], to[192+2*g+1] = scale, scale
-		mins = putMin(mins, b.min[2*g])
+		_, minimum := scaleMin(src[4:16], g)
+		mins = putMin(mins, dmin*float32(minimum))
 	}
-	copy(to[208:], src[:2])
 	return true
 }

@@ -23,13 +23,36 @@ func fitQ6_K(dst, code []byte, x []float32) {
 }
 
 func setQ6_K(dst, code []byte) {
-	low, high := dst[:128], dst[128:192]
-	clear(dst[:192])
-	for i, c := range code {
-		half, at := i/128, i%128
-		low[half*64+at%64] |= c & 15 << (at / 64 * 4)
-		high[half*32+at%32] |= c >> 4 << (at / 32 * 2)
+	for half := range 2 {
+		low, high, code := dst[64*half:][:64], dst[128+32*half:][:32], code[128*half:][:128]
+		for i := 0; i < 64; i += 8 {
+			putWord(low[i:], getWord(code[i:])&(15*eachByte)|getWord(code[64+i:])&(15*eachByte)<<4)
+		}
+		for i := 0; i < 32; i += 8 {
+			var w uint64
+			for part := range 4 {
+				w |= getWord(code[32*part+i:]) >> 4 & (3 * eachByte) << (2 * part)
+			}
+			putWord(high[i:], w)
+		}
 	}
+}
+
+// asQ6_K writes a block of another format of whole scales for 16 columns and
+// codes in −32..31, in units of the half that d begins with.
+func asQ6_K(dst, d []byte, unpack func(b *block, src []byte), src []byte, scale func(g int) byte) {
+	b := blocks.Get().(*block)
+	defer blocks.Put(b)
+	unpack(b, src)
+	var code [superCols]byte
+	for i, c := range b.code {
+		code[i] = byte(c + 32)
+	}
+	setQ6_K(dst, code[:])
+	for g := range superCols / groupCols {
+		dst[192+g] = scale(g)
+	}
+	copy(dst[208:], d[:2])
 }
 
 func unpackQ6_K(b *block, src []byte) {

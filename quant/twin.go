@@ -1,7 +1,5 @@
 package quant
 
-import "encoding/binary"
-
 // Twin returns the format that a matrix in f is better multiplied in, and
 // whether there is one. It takes more memory, up to 2.1 times as much, and has
 // the same values: Repack rounds nothing.
@@ -30,8 +28,8 @@ func Twin(f Format) (Format, bool) {
 // powers of two that half precision does not. Disjoint ranges may be repacked at
 // the same time.
 func (m Matrix) Repack(dst []byte, lo, hi int) bool {
-	if m.Format == Q3_K {
-		asQ6_K(dst[Q6_K.Size(lo, m.Cols):], m.Data[Q3_K.Size(lo, m.Cols):Q3_K.Size(hi, m.Cols)])
+	if m.Format == Q3_K { // in less memory than recoded as Q8_0
+		packQ3_K(dst[Q6_K.Size(lo, m.Cols):], m.Data[Q3_K.Size(lo, m.Cols):Q3_K.Size(hi, m.Cols)])
 		return true
 	}
 	f := m.Format.(recoder)
@@ -42,25 +40,6 @@ func (m Matrix) Repack(dst []byte, lo, hi int) bool {
 		}
 	}
 	return true
-}
-
-// asQ6_K writes blocks of Q3_K as Q6_K, whose codes are 28 more.
-func asQ6_K(dst, src []byte) {
-	from, to := Q3_K.(*blockFormat), Q6_K.(*blockFormat)
-	b := blocks.Get().(*block)
-	defer blocks.Put(b)
-	var code [superCols]byte
-	for ; len(src) > 0; src, dst = src[from.bytes:], dst[to.bytes:] {
-		from.unpack(b, src)
-		for i, c := range b.code {
-			code[i] = byte(c + 32)
-		}
-		setQ6_K(dst, code[:])
-		for g := range superCols / groupCols {
-			dst[192+g] = scaleQ3_K(src, g) - 32
-		}
-		binary.LittleEndian.PutUint16(dst[208:], binary.LittleEndian.Uint16(src[108:]))
-	}
 }
 
 // wide is the layout of a matrix whose rows were recoded once and for all.

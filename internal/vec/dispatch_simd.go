@@ -12,6 +12,30 @@ import (
 // before the next ones are read, so that they come from the second-level cache.
 const cached = 128 << 10
 
+// groupsAtOnce returns how many groups of size rows are multiplied at a time: all
+// with one vector, with several as many as are cached.
+func groupsAtOnce(n, rows, size, stride int) int {
+	groups := rows / size
+	if n > 1 {
+		groups = min(groups, max(1, cached/(size*stride)))
+	}
+	return groups
+}
+
+// nextGroups returns the row from which the next groups begin, and their number.
+// The last rows are computed twice where they do not fill a group.
+func nextGroups(j, rows, size, most int) (first, groups int) {
+	if rows-j < size {
+		j = rows - size
+	}
+	return j, min(most, (rows-j)/size)
+}
+
+// foursLanes divides the numbers of columns that kernels for bytes by fours take.
+const foursLanes = 16
+
+func (m *meta16) bytes() *byte { return (*byte)(unsafe.Pointer(m)) }
+
 // first returns where to fetch from: next, or the rows in hand if there is none.
 func first(next, w []byte) *byte {
 	if len(next) == 0 {

@@ -2,18 +2,9 @@
 
 package vec
 
-import (
-	"unsafe"
-
-	"github.com/winnowlm/winnow/internal/cpu"
-)
+import "github.com/winnowlm/winnow/internal/cpu"
 
 func hasFours() bool { return level >= cpu.AVX512 }
-
-// foursLanes divides the numbers of columns that the kernels take.
-const foursLanes = 16
-
-func (m *meta16) bytes() *byte { return (*byte)(unsafe.Pointer(m)) }
 
 func quantize16(a *Q16, x []float32, ld int, scales []byte) {
 	switch {

@@ -69,20 +69,14 @@ func gemvSupers(q6 bool, dst []float32, ld int, a *Q8, w []byte, rows int) {
 		}
 		return
 	}
-	step := rows / streams
-	if a.N > 1 {
-		step = min(step, max(1, cached/(streams*stride)))
-	}
-	for j := 0; j < rows; {
-		n := min(step, (rows-j)/streams)
-		if n == 0 {
-			j, n = rows-streams, 1
-		}
+	step := groupsAtOnce(a.N, rows, streams, stride)
+	for end := 0; end < rows; {
+		j, n := nextGroups(end, rows, streams, step)
 		for q := range a.N {
 			p.spread(q6, a, q)
 			p.mul(q6, &dst[q*ld+j], a, q, &w[j*stride], n)
 		}
-		j += streams * n
+		end = j + streams*n
 	}
 }
 

@@ -61,17 +61,12 @@ func mulRows(f blockFormat, dst []float32, ld int, a *Q8, w []byte, rows int) {
 		mulFew(f, dst, ld, a, w, rows)
 		return
 	}
-	stride, step := f.rowSize(a.Cols), rows
-	if a.N > 1 {
-		step = max(rowsAtOnce, cached/stride)
-	}
-	for j := 0; j < rows; {
-		m := min(step, rows-j) / rowsAtOnce * rowsAtOnce
-		if m == 0 {
-			j, m = rows-rowsAtOnce, rowsAtOnce
-		}
-		mulTile(f, &dst[j], ld, &w[j*stride], stride, a, 0, a.N, m)
-		j += m
+	stride := f.rowSize(a.Cols)
+	step := groupsAtOnce(a.N, rows, rowsAtOnce, stride)
+	for end := 0; end < rows; {
+		j, n := nextGroups(end, rows, rowsAtOnce, step)
+		mulTile(f, &dst[j], ld, &w[j*stride], stride, a, 0, a.N, n*rowsAtOnce)
+		end = j + n*rowsAtOnce
 	}
 }
 

@@ -96,19 +96,13 @@ func mulFew(q4 bool, dst []float32, ld int, a *Q8, w []byte, rows int) {
 // not fill a group.
 func gemv(q4 bool, dst []float32, ld int, a *Q8, w []byte, rows int) {
 	stride := a.Cols / Block * blockSize(q4)
-	step := rows / groupRows
-	if a.N > 1 {
-		step = min(step, max(1, cached/(groupRows*stride)))
-	}
-	for j := 0; j < rows; {
-		if rows-j < groupRows {
-			j = rows - groupRows
-		}
-		groups := min(step, (rows-j)/groupRows)
+	step := groupsAtOnce(a.N, rows, groupRows, stride)
+	for end := 0; end < rows; {
+		j, groups := nextGroups(end, rows, groupRows, step)
 		for q := range a.N {
 			gemvTile(q4, &dst[q*ld+j], &w[j*stride], a, q, groups)
 		}
-		j += groups * groupRows
+		end = j + groups*groupRows
 	}
 }
 

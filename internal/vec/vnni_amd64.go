@@ -34,15 +34,9 @@ const streams = 4
 func gemvVNNI(q4 bool, dst []float32, ld int, a *Q8, w []byte, rows int) {
 	blocks := a.Cols / Block
 	stride := blocks * blockSize(q4)
-	step := rows / streams
-	if a.N > 1 {
-		step = min(step, max(1, cached/(streams*stride)))
-	}
-	for j := 0; j < rows; {
-		n := min(step, (rows-j)/streams)
-		if n == 0 {
-			j, n = rows-streams, 1
-		}
+	step := groupsAtOnce(a.N, rows, streams, stride)
+	for end := 0; end < rows; {
+		j, n := nextGroups(end, rows, streams, step)
 		for q := range a.N {
 			out, codes, meta := &dst[q*ld+j], &a.codes[q*a.Cols], a.metaAt(q*blocks)
 			if q4 {
@@ -51,7 +45,7 @@ func gemvVNNI(q4 bool, dst []float32, ld int, a *Q8, w []byte, rows int) {
 				gemvQ8_0AVX512(out, n, &w[j*stride], n*stride, stride, codes, meta, blocks, n)
 			}
 		}
-		j += streams * n
+		end = j + streams*n
 	}
 }
 

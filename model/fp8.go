@@ -3,7 +3,6 @@ package model
 import (
 	"fmt"
 	"slices"
-	"sync/atomic"
 
 	"github.com/winnowlm/winnow/model/weights"
 	"github.com/winnowlm/winnow/quant"
@@ -69,6 +68,20 @@ func (m *fp8Matrix) decode(dst []float32, j int) {
 	}
 }
 
+// encode writes rows lo..hi to a matrix in another format. It reports false where
+// a value is not finite.
+func (m *fp8Matrix) encode(to quant.Matrix, lo, hi int) bool {
+	x := make([]float32, m.cols)
+	for j := lo; j < hi; j++ {
+		m.decode(x, j)
+		if slices.ContainsFunc(x, func(v float32) bool { return v-v != 0 }) {
+			return false
+		}
+		to.Format.Encode(to.Row(j), x, 1, m.cols)
+	}
+	return true
+}
+
 // fp8 returns a matrix of codes in a format that is fast.
 func (ld *loader) fp8(t weights.Tensor) quant.Matrix {
 	m := &fp8Matrix{encoding: encodingOf(t.Type), rows: t.Shape[0], cols: t.Shape[1], codes: t.Data}
@@ -76,12 +89,11 @@ func (ld *loader) fp8(t weights.Tensor) quant.Matrix {
 		return quant.Matrix{}
 	}
 	f := fp8Format(m.cols)
-	p := &fp8Task{from: m, to: quant.Matrix{Format: f, Rows: m.rows, Cols: m.cols, Data: make([]byte, f.Size(m.rows, m.cols))}}
-	ld.pool.Run((m.rows+rowsPerTask-1)/rowsPerTask, p)
-	if p.failed.Load() {
+	to := quant.Matrix{Format: f, Rows: m.rows, Cols: m.cols, Data: make([]byte, f.Size(m.rows, m.cols))}
+	if !ld.rows(m.rows, func(lo, hi int) bool { return m.encode(to, lo, hi) }) {
 		ld.err = fmt.Errorf("tensor %q: has values that are not finite", t.Name)
 	}
-	return p.to
+	return to
 }
 
 // fp8Format is what a matrix of that many columns becomes.
@@ -123,24 +135,4 @@ func (ld *loader) scales(m *fp8Matrix, name string) error {
 	m.scale = make([]float32, n*m.across)
 	quant.Matrix{Format: f, Rows: 1, Cols: len(m.scale), Data: t.Data}.Decode(m.scale, 0, 1)
 	return nil
-}
-
-// fp8Task decodes rows and encodes them anew.
-type fp8Task struct {
-	from   *fp8Matrix
-	to     quant.Matrix
-	failed atomic.Bool
-}
-
-func (t *fp8Task) Do(_, i int) {
-	lo, hi := taskRows(i, t.from.rows)
-	x := make([]float32, t.from.cols)
-	for j := lo; j < hi; j++ {
-		t.from.decode(x, j)
-		if slices.ContainsFunc(x, func(v float32) bool { return v-v != 0 }) {
-			t.failed.Store(true)
-			return
-		}
-		t.to.Format.Encode(t.to.Row(j), x, 1, t.from.cols)
-	}
 }

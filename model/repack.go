@@ -33,24 +33,32 @@ func (ld *loader) repacked(m quant.Matrix) quant.Matrix {
 	if !ok || m.Cols%twin.Block() != 0 {
 		return m
 	}
-	t := &repackTask{from: m, data: make([]byte, twin.Size(m.Rows, m.Cols))}
-	ld.pool.Run((m.Rows+rowsPerTask-1)/rowsPerTask, t)
-	if t.failed.Load() {
+	data := make([]byte, twin.Size(m.Rows, m.Cols))
+	if !ld.rows(m.Rows, func(lo, hi int) bool { return m.Repack(data, lo, hi) }) {
 		return m
 	}
-	m.Format, m.Data = twin, t.data
-	return m
+	return quant.Matrix{Format: twin, Rows: m.Rows, Cols: m.Cols, Data: data}
 }
 
-type repackTask struct {
-	from   quant.Matrix
-	data   []byte
-	failed atomic.Bool
+// rows has all threads convert a matrix, some rows at a time, and reports whether
+// convert always did.
+func (ld *loader) rows(n int, convert func(lo, hi int) bool) bool {
+	t := &rowsTask{n: n, convert: convert}
+	ld.pool.Run((n+rowsAtOnce-1)/rowsAtOnce, t)
+	return !t.failed.Load()
 }
 
-func (t *repackTask) Do(_, i int) {
-	lo, hi := taskRows(i, t.from.Rows)
-	if !t.from.Repack(t.data, lo, hi) {
+// rowsAtOnce is how many rows one call of a rowsTask converts.
+const rowsAtOnce = 32
+
+type rowsTask struct {
+	n       int
+	convert func(lo, hi int) bool
+	failed  atomic.Bool
+}
+
+func (t *rowsTask) Do(_, i int) {
+	if !t.convert(i*rowsAtOnce, min((i+1)*rowsAtOnce, t.n)) {
 		t.failed.Store(true)
 	}
 }

@@ -58,6 +58,16 @@ func TestJSON(t *testing.T) {
 	assert.EqualValues(t, 260032, r.Parameters)
 }
 
+func TestTurns(t *testing.T) {
+	model := refdata.Data(t, "models", "stories260K.gguf")
+	var out, stderr bytes.Buffer
+	args := []string{"-model", model, "-p", "0", "-n", "4", "-d", "16,32", "-threads", "1", "-r", "2", "-json", "-turns"}
+	require.Equal(t, 0, run(context.Background(), args, strings.NewReader("\n\n\n\n"), &out, &stderr), stderr.String())
+	assert.Regexp(t, `^ready\nready\n\{.*"depth":16.*\}\nready\nready\n\{.*"depth":32.*\}\n$`, out.String())
+	assert.Equal(t, 1, run(context.Background(), args, strings.NewReader("\n"), &out, &stderr))
+	assert.Contains(t, stderr.String(), "-turns: want a line for each repeat: EOF")
+}
+
 func TestFirstAndTogether(t *testing.T) {
 	model := refdata.Data(t, "models", "stories260K.gguf")
 	code, out, stderr := start("-model", model, "-p", "0", "-n", "0", "-l", "8", "-threads", "1,2", "-r", "2")

@@ -16,11 +16,15 @@
 // whose speed is that of a trained one.
 //
 // With -json each line is an object. WINNOW_CPU=avx2 or go measures without
-// the better instructions of the machine.
+// the better instructions of the machine. With -turns it prints a line "ready"
+// before each repeat and waits for one, so that two programs can take turns
+// behind long prompts that each reads once.
 package main
 
 import (
+	"bufio"
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -37,11 +41,11 @@ import (
 
 func main() { cli.Main(run) }
 
-func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writer) int {
-	return cli.Exit(stderr, "bench", bench(ctx, args, stdout))
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	return cli.Exit(stderr, "bench", bench(ctx, args, stdin, stdout))
 }
 
-func bench(ctx context.Context, args []string, stdout io.Writer) error {
+func bench(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) error {
 	plan := speed.Plan{Prompt: []int{512}, Generate: []int{64}, Depths: []int{0}, Threads: []int{runtime.GOMAXPROCS(0)}}
 	fs := cli.Flags("bench")
 	path := fs.String("model", "", "`path` of a .gguf file or a Hugging Face folder, or shape:NAME:FORMAT for random weights, NAME one of "+strings.Join(testmodel.Names(), ", "))
@@ -52,6 +56,7 @@ func bench(ctx context.Context, args []string, stdout io.Writer) error {
 	fs.Var((*cli.Ints)(&plan.Depths), "d", "`tokens` read before, such as 0,4096")
 	fs.Var((*cli.Ints)(&plan.Threads), "threads", "`numbers` of goroutines that compute, such as 1,2")
 	fs.IntVar(&plan.Repeats, "r", 5, "repeats of each test")
+	turns := fs.Bool("turns", false, "before each repeat print \"ready\" and wait for a line from standard input")
 	cache := cli.CacheFlags(fs)
 	asJSON := fs.Bool("json", false, "print JSON lines instead of a table")
 	if err := cli.Parse(fs, args, "-model FILE|DIR|shape:NAME:FORMAT [flags]", stdout); err != nil {
@@ -86,12 +91,29 @@ func bench(ctx context.Context, args []string, stdout io.Writer) error {
 	if head.MaxBytes = int64(cache.Bytes); cache.Policy != "none" && head.MaxBytes == 0 {
 		head.Budget = cache.Budget
 	}
+	if *turns {
+		plan.Turn = turn(stdin, stdout)
+	}
 	t := table{w: stdout, head: head, json: *asJSON}
 	open := func(o winnow.Options) (*winnow.Model, error) { return winnow.Load(file, o) }
 	if *sequences > 0 {
 		return plan.Together(ctx, file, *sequences, t.row)
 	}
 	return plan.Run(ctx, open, t.row)
+}
+
+// turn returns what waits for a line of r after saying so to w.
+func turn(r io.Reader, w io.Writer) func() error {
+	lines := bufio.NewReader(r)
+	return func() error {
+		if _, err := fmt.Fprintln(w, "ready"); err != nil {
+			return err
+		}
+		if _, err := lines.ReadSlice('\n'); err != nil {
+			return fmt.Errorf("-turns: want a line for each repeat: %w", err)
+		}
+		return nil
+	}
 }
 
 // maxSequences is more than any machine generates for together.

@@ -7,11 +7,12 @@
   tools/peer/compare.py MODEL.gguf -cpu haswell -- -p 512 -n 64      (both with AVX2 alone)
 
 What follows -- are flags of examples/bench; llama.py takes the same. A row has
-the medians of all rounds, of which each starts both programs anew, from the
-least to the largest, ours ÷ theirs in each round, and the largest resident size
-of the processes, that of Python without a model taken off; it means something
-with one number of threads, for each of which our side maps the file. It needs
-Go, Python, npm, and Linux on x86-64.
+the medians of all rounds, of which each starts both programs anew, or, with -d,
+has each take its turn behind the prompt that it has read; from the least to the
+largest, ours ÷ theirs in each round, and the largest resident size of the
+processes, that of Python without a model taken off; it means something with one
+number of threads, for each of which our side maps the file. It needs Go, Python,
+npm, and Linux on x86-64.
 """
 import argparse
 import json
@@ -37,17 +38,51 @@ def install():
     return bench
 
 
-def run(command, env=None):
-    """Returns the rates of each test, and the peak of the process in MiB."""
-    p = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **(env or {})})
-    lines = p.stdout.read().splitlines()
-    _, status, usage = os.wait4(p.pid, 0)
-    if status:
-        sys.exit("failed: " + shlex.join(command))
-    rates = {}
-    for d in map(json.loads, lines):
-        rates.setdefault((d["test"], d["depth"], d["threads"]), []).extend(d.get("samples") or [d["tok_s"]])
-    return rates, usage.ru_maxrss / 1024
+class Side:
+    """A program under way, with the rates of each test, and its peak in MiB when it has ended."""
+
+    def __init__(self, command, env=None):
+        self.command, self.rates = command, {}
+        self.p = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **(env or {})})
+
+    def wait(self):
+        """Reads results until the program waits for its turn, or ends; returns whether it waits."""
+        for line in self.p.stdout:
+            if line == "ready\n":
+                return True
+            d = json.loads(line)
+            self.rates.setdefault((d["test"], d["depth"], d["threads"]), []).extend(d.get("samples") or [d["tok_s"]])
+        _, status, usage = os.wait4(self.p.pid, 0)
+        if status:
+            sys.exit("failed: " + shlex.join(self.command))
+        self.peak = usage.ru_maxrss / 1024
+        return False
+
+    def turn(self):
+        self.p.stdin.write("\n")
+        self.p.stdin.flush()
+        return self.wait()
+
+
+def anew(rounds, commands, env):
+    """Starts both programs in each round; yields the two sides of each."""
+    for _ in range(rounds):
+        sides = []
+        for c, e in zip(commands, (env, None)):
+            sides.append(Side([*c, "-r", "1"], e))
+            sides[-1].wait()
+        yield sides
+
+
+def behind(rounds, commands, env):
+    """Starts both programs once, to read their long prompts, and has them take turns; yields both in the end."""
+    sides = []
+    for c, e in zip(commands, (env, None)):
+        sides.append(Side([*c, "-r", str(rounds), "-turns"], e))
+        sides[-1].wait()
+    while all([s.turn() for s in sides]):
+        pass
+    yield sides
 
 
 def main():
@@ -62,20 +97,20 @@ def main():
     a.add_argument("-cpu", default="", help="llama.cpp's library for another processor; haswell has AVX2 alone, ours then too")
     a = a.parse_args(own)
     bench = install()
-    theirs = [sys.executable, os.path.join(HERE, "llama.py"), "-lib", LIB, "-k", {"int8": "q8_0"}.get(a.k, a.k), "-flash", a.flash, "-cpu", a.cpu, "-r", "1"]
-    ours = [bench, "-json", "-k", a.k, "-v", a.k, "-r", "1", *a.ours]
+    theirs = [sys.executable, os.path.join(HERE, "llama.py"), "-lib", LIB, "-k", {"int8": "q8_0"}.get(a.k, a.k), "-flash", a.flash, "-cpu", a.cpu]
+    ours = [bench, "-json", "-k", a.k, "-v", a.k, *a.ours]
     env = {"WINNOW_CPU": "avx2"} if a.cpu == "haswell" else {}
     print("| model | test | depth | threads | Winnow, tok/s | from, to | llama.cpp | from, to | ratio | from, to | peak MiB | theirs |")
     print("|---|---|--:|--:|--:|---|--:|---|--:|---|--:|--:|")
     for model in a.models:
         table, peaks = {}, ([], [])
-        for _ in range(a.rounds):
-            empty = run([*theirs, "-model", os.devnull, "-p", "0", "-n", "0"])[1]
-            for side, command in enumerate(([*ours, "-model", model], [*theirs, "-model", model])):
-                rates, peak = run(command + bench_flags, env if side == 0 else None)
-                peaks[side].append(peak - side * empty)
-                for key, r in rates.items():
-                    table.setdefault(key, ([], []))[side].append(statistics.median(r))
+        empty = Side([*theirs, "-model", os.devnull, "-p", "0", "-n", "0"])
+        empty.wait()
+        for sides in (behind if "-d" in bench_flags else anew)(a.rounds, [[*c, "-model", model, *bench_flags] for c in (ours, theirs)], env):
+            for i, side in enumerate(sides):
+                peaks[i].append(side.peak - i * empty.peak)
+                for key, rates in side.rates.items():
+                    table.setdefault(key, ([], []))[i].extend(rates)
         peak = [statistics.median(p) for p in peaks]
         for (test, depth, threads), (o, t) in sorted(table.items()):
             if not o or not t:

@@ -6,6 +6,7 @@
 Prints JSON lines with test, depth, threads, tok_s. DIR holds the libraries of
 the npm package that compare.py installs; the structures below are those of that
 release, v0.5.0. -cpu haswell has it work as on a processor with AVX2 alone.
+With -turns it prints "ready" before each repeat of a depth, and waits for a line.
 """
 import argparse
 import ctypes as C
@@ -13,6 +14,7 @@ import glob
 import json
 import os
 import random
+import sys
 import time
 
 P, I, B, F, SIZE = C.c_void_p, C.c_int32, C.c_bool, C.c_float, C.c_size_t
@@ -122,6 +124,7 @@ def main():
     a.add_argument("-seqs", type=int, default=0)
     a.add_argument("-flash", type=int, default=1)
     a.add_argument("-cpu", default="")
+    a.add_argument("-turns", action="store_true")
     a = a.parse_args()
     random.seed(1)
     l = Llama(a.lib, a.cpu)
@@ -172,14 +175,22 @@ def main():
             l.L.llama_set_n_threads(l.ctx, max(a.threads), max(a.threads))
             l.read(l.prompt(depth - have, have))
             have = depth
-        cut = lambda: l.L.llama_memory_seq_rm(l.memory, 0, depth, -1)
-        for threads in a.threads:
+
+        def measure(kind, n, threads):
+            l.L.llama_memory_seq_rm(l.memory, 0, depth, -1)
             l.L.llama_set_n_threads(l.ctx, threads, threads)
-            for n in filter(None, a.p):
-                out("pp%d" % n, depth, threads, n, lambda: l.read(l.prompt(n, depth)), cut)
-            for n in filter(None, a.n):
-                out("tg%d" % n, depth, threads, n, lambda: [l.read(l.prompt(1, depth + i)) for i in range(n)], cut)
-            cut()
+            begin = time.perf_counter()
+            for rows in [l.prompt(n, depth)] if kind == "pp" else (l.prompt(1, depth + i) for i in range(n)):
+                l.read(rows)
+            return n / (time.perf_counter() - begin)
+        tests = [(kind, n, threads) for kind, sizes in (("pp", a.p), ("tg", a.n)) for n in sizes if n for threads in a.threads]
+        for _ in range(a.r):
+            if a.turns:
+                print("ready", flush=True)
+                sys.stdin.readline()
+            for kind, n, threads in tests:
+                print(json.dumps({"test": "%s%d" % (kind, n), "depth": depth, "threads": threads, "tok_s": measure(kind, n, threads)}), flush=True)
+        l.L.llama_memory_seq_rm(l.memory, 0, depth, -1)
 
 
 main()

@@ -26,6 +26,7 @@ type Plan struct {
 	Threads  []int // 1 or more
 	Repeats  int
 	Cache    kvcache.Config
+	Turn     func() error // called before each repeat of a depth's tests, to wait for another program's; nil: no waiting
 }
 
 // Result is a test's outcome.
@@ -156,6 +157,11 @@ func (p Plan) at(ctx context.Context, depth int, models []*winnow.Model, yield f
 		}
 	}
 	for range p.Repeats {
+		if p.Turn != nil {
+			if err := p.Turn(); err != nil {
+				return err
+			}
+		}
 		for i := range tests {
 			if err := tests[i].run(ctx); err != nil {
 				return err

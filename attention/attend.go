@@ -27,6 +27,7 @@ type Work struct {
 	one, total  Partial   // of a range, and of all ranges so far
 	f, g        []float32 // [rows] factors of what is added up
 	cos, sin    []float32
+	noted       [][]float32 // where logits are left, as Scores.noted says
 }
 
 // Attend computes the queries lo..hi of the step for the query heads that
@@ -41,6 +42,7 @@ func (w *Work) Attend(dst, q []float32, pos []int32, v View, p Params, h, lo, hi
 
 func (w *Work) tile(dst, q []float32, pos []int32, v View, p Params, h, lo, hi int) {
 	w.load(q, p, v.Heads[h], h, lo, hi)
+	w.noted = v.Scores.noted(h, p)
 	w.total.reset(len(w.q)/p.HeadDim, p.HeadDim)
 	spans := v.Heads[h]
 	for i := 0; i < len(spans); {
@@ -66,6 +68,7 @@ func (v View) Ranges(h int) int {
 func (w *Work) Parts(parts []Partial, q []float32, pos []int32, v View, p Params, h, r int) {
 	check(q, q, pos, v, p)
 	w.load(q, p, v.Heads[h], h, 0, len(pos))
+	w.noted = v.Scores.noted(h, p)
 	spans := v.Heads[h]
 	from := func(r int) int {
 		return sort.Search(len(spans), func(i int) bool { return int(spans[i].At) >= r*RangeRows })
@@ -109,6 +112,9 @@ func (w *Work) attend(o *Partial, spans []Span, n int, pos []int32, p Params) {
 			next = spans[i+1].K
 		}
 		w.logits(s, pos, p)
+		for g, row := range w.noted {
+			copy(row[s.At:], w.s[g*BlockRows:][:len(s.Pos)])
+		}
 		w.fold(o, s, next)
 	}
 }

@@ -9,6 +9,7 @@ package attention
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/winnowlm/winnow/internal/vec"
 	"github.com/winnowlm/winnow/quant"
@@ -64,16 +65,35 @@ type Scores struct {
 	// are those of a softmax over these, and Mass is of them. nil: the view's.
 	Among [][]Span
 
-	norms []norm // [queries from From][NumHeads]
+	norms  []norm      // [queries from From][NumHeads]
+	logits [][]float32 // [NumHeads][rows that the head's KV head shows] of a step of one query; else nil
 }
 
 // norm is what normalizes one query's weights: weight = exp(logit−max)/sum.
 type norm struct{ max, sum float32 }
 
-// Reset prepares s to receive the queries from..n-1 of a step.
+// Reset prepares s, whose Mass and Among are those of the step, to receive its
+// queries from..n-1.
 func (s *Scores) Reset(from, n, numHeads int) {
 	s.From = from
 	s.norms = vec.Resize(s.norms, (n-from)*numHeads)
+	if n-from != 1 || n != 1 || s.Among != nil {
+		s.logits = nil
+		return
+	}
+	s.logits = vec.Resize(s.logits, numHeads)
+	for g, mass := range s.Mass {
+		s.logits[g] = slices.Grow(s.logits[g][:0], len(mass))[:len(mass)]
+	}
+}
+
+// noted returns where attention leaves the logits of KV head h, [Group][rows],
+// so that Watch need not compute them again; nil for nowhere.
+func (s *Scores) noted(h int, p Params) [][]float32 {
+	if s == nil || s.logits == nil {
+		return nil
+	}
+	return s.logits[h*p.Group():][:p.Group()]
 }
 
 // Attend writes to dst the attention of the queries q at positions pos over v,

@@ -162,20 +162,34 @@ func TestAttendToNothing(t *testing.T) {
 	require.Equal(t, make([]float32, len(out)), out)
 }
 
-// What a query gets is the same to the last bit whatever it is computed with.
+// What a query gets, and what is recorded of it, is the same to the last bit
+// whatever it is computed with.
 func TestAttendIsTheSameForAnyTile(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
-	for _, f := range []quant.Format{quant.F32, quant.F16, quant.Int8} {
-		h := newHistory(rng, 3, 64, 150)
-		view, _ := h.view(rng, f, 64, true)
-		q := normal(rng, len(h.pos)*h.p.NumHeads*h.p.HeadDim)
-		all, one := make([]float32, len(q)), make([]float32, len(q))
-		attention.Attend(all, q, h.pos, view, h.p)
-		row := h.p.NumHeads * h.p.HeadDim
-		for t := range h.pos {
-			attention.Attend(one[t*row:][:row], q[t*row:][:row], h.pos[t:t+1], view, h.p)
+	for _, window := range []int32{0, 40} {
+		for _, f := range []quant.Format{quant.F32, quant.F16, quant.Int8} {
+			h := newHistory(rng, 3, 64, 150)
+			h.p.Window = window
+			view, shown := h.view(rng, f, 64, true)
+			q := normal(rng, len(h.pos)*h.p.NumHeads*h.p.HeadDim)
+			row := h.p.NumHeads * h.p.HeadDim
+			attend := func(n int) ([]float32, [][]float32) {
+				out := make([]float32, len(q))
+				view.Scores = &attention.Scores{Mass: make([][]float32, h.p.NumHeads)}
+				for g := range view.Scores.Mass {
+					view.Scores.Mass[g] = make([]float32, len(shown))
+				}
+				for t := 0; t < len(h.pos); t += n {
+					view.Scores.Reset(0, n, h.p.NumHeads)
+					attention.Attend(out[t*row:][:n*row], q[t*row:][:n*row], h.pos[t:t+n], view, h.p)
+				}
+				return out, view.Scores.Mass
+			}
+			all, mass := attend(len(h.pos))
+			one, seen := attend(1)
+			require.Equal(t, all, one, f.Name())
+			require.Equal(t, mass, seen, f.Name())
 		}
-		require.Equal(t, all, one, f.Name())
 	}
 }
 

@@ -8,6 +8,10 @@ import "github.com/winnowlm/winnow/internal/vec"
 func (w *Work) Watch(q []float32, pos []int32, v View, p Params, h int) {
 	group, sc := p.Group(), v.Scores
 	spans := v.Heads[h]
+	if sc.logits != nil {
+		sc.recall(spans, pos, p, h)
+		return
+	}
 	if sc.Among != nil {
 		spans = sc.Among[h]
 	}
@@ -38,6 +42,36 @@ func (w *Work) Watch(q []float32, pos []int32, v View, p Params, h int) {
 					sc.record(h*group+r%group, int(s.At), row)
 				}
 			}
+		}
+	}
+}
+
+// recall is Watch for a step of one query, whose logits were noted. Weights are
+// made of as many rows at once as lie side by side.
+func (sc *Scores) recall(spans []Span, pos []int32, p Params, h int) {
+	lo, hi := int32(0), int32(0)
+	for i := range spans {
+		s := &spans[i]
+		switch n := int32(len(s.Pos)); {
+		case !s.seen(pos, p):
+		case s.At == hi:
+			hi += n
+		default:
+			sc.weigh(p, h, int(lo), int(hi))
+			lo, hi = s.At, s.At+n
+		}
+	}
+	sc.weigh(p, h, int(lo), int(hi))
+}
+
+// weigh records the weights for rows lo..hi-1 of which logits were noted.
+func (sc *Scores) weigh(p Params, h, lo, hi int) {
+	for g, row := range sc.noted(h, p) {
+		head := h*p.Group() + g
+		if n := sc.norms[head]; n.sum > 0 {
+			vec.ExpSum(row[lo:hi], n.max)
+			vec.Scale(row[lo:hi], 1/n.sum)
+			sc.record(head, lo, row[lo:hi])
 		}
 	}
 }

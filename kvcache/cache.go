@@ -214,7 +214,6 @@ func (c *Cache) watch(l *Layer, plan Plan, n int) *attention.Scores {
 			l.seen.Mass[g] = l.seen.Mass[g][:0]
 		}
 	}
-	l.seen.Reset(max(0, n-min(n, plan.Watch)), n, c.shape.NumHeads)
 	l.seen.Most, l.seen.Among = plan.Most, c.among(l, plan)
 	for g, mass := range l.seen.Mass {
 		h := g / l.Group
@@ -230,6 +229,7 @@ func (c *Cache) watch(l *Layer, plan Plan, n int) *attention.Scores {
 		clear(mass[old:])
 		l.seen.Mass[g] = mass
 	}
+	l.seen.Reset(max(0, n-min(n, plan.Watch)), n, c.shape.NumHeads)
 	return l.seen
 }
 

@@ -79,22 +79,21 @@ func (m *Llama) Layer(ctx context.Context, i int, s *Scratch) error {
 	return nil
 }
 
-// attend adds to x what layer i's attention has to say of it.
+// attend sets delta to what layer i's attention has to say of x.
 func (m *Llama) attend(i int, s *Scratch) {
 	l := &m.layers[i]
-	s.normalize(l.attnNorm, l.q, l.k, l.v)
+	s.normalize(nil, l.attnNorm, l.q, l.k, l.v)
 	s.multiply(&s.in, product{l.q, s.q}, product{l.k, s.k}, product{l.v, s.v})
 	s.position(l)
 	s.attention(i)
 	s.encode(&s.att, l.o)
 	s.multiply(&s.att, product{l.o, s.delta})
-	s.add()
 }
 
-// feedForward adds to x what layer i's SwiGLU network makes of it.
+// feedForward adds delta to x, and what layer i's SwiGLU network makes of the sum.
 func (m *Llama) feedForward(i int, s *Scratch) {
 	l := &m.layers[i]
-	s.normalize(l.ffnNorm, l.gate, l.up)
+	s.normalize(s.delta, l.ffnNorm, l.gate, l.up)
 	s.multiply(&s.in, product{l.gate, s.gate}, product{l.up, s.up})
 	s.activate(l.down)
 	s.multiply(&s.hidden, product{l.down, s.delta})

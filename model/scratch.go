@@ -118,9 +118,10 @@ func reserve(in *quant.Input, weights ...linear) bool {
 }
 
 // normalize writes RMSNorm(x)·w to s.in, ready to multiply the given weights.
-func (s *Scratch) normalize(w []float32, weights ...linear) {
+// If delta is not nil, it is added to x first.
+func (s *Scratch) normalize(delta, w []float32, weights ...linear) {
 	t := &s.tasks.norm
-	t.s, t.in, t.w, t.codes = s, &s.in, w, reserve(&s.in, weights...)
+	t.s, t.in, t.delta, t.w, t.codes = s, &s.in, delta, w, reserve(&s.in, weights...)
 	s.run(s.in.N, t)
 }
 
@@ -150,8 +151,9 @@ func (s *Scratch) position(l *layer) {
 
 // add adds delta to the tile's rows of x.
 func (s *Scratch) add() {
-	d := s.m.config.HiddenSize
-	vec.Add(s.x[s.lo*d:s.hi*d], s.delta[:(s.hi-s.lo)*d])
+	t := &s.tasks.add
+	t.s = s
+	s.run(s.hi-s.lo, t)
 }
 
 // ScratchBytes returns about what a Scratch takes for a prompt of n tokens on

@@ -14,6 +14,7 @@ type tasks struct {
 	encode   encodeTask
 	silu     siluTask
 	position positionTask
+	add      addTask
 	products productsTask
 	correct  correctTask
 	attend   attendTask
@@ -21,30 +22,46 @@ type tasks struct {
 	work     []attention.Work // [threads]
 }
 
-// rowsPerTask is how many rows of a tile one call of an element-wise task does:
-// few, so that some sequences that decode together occupy several threads.
-const rowsPerTask = 2
+// rowsPerTask returns how many rows of n one call of an element-wise task does:
+// few, so that some sequences that decode together occupy several threads, but
+// enough of many that taking them costs nothing.
+func rowsPerTask(n int) int {
+	if n < 64 {
+		return 2
+	}
+	return 8
+}
 
 // run does n rows, a few at a time.
 func (s *Scratch) run(n int, t par.Task) {
-	s.m.pool.Run((n+rowsPerTask-1)/rowsPerTask, t)
+	rows := rowsPerTask(n)
+	s.m.pool.Run((n+rows-1)/rows, t)
 }
 
 // taskRows returns the rows that iteration i does, of n.
-func taskRows(i, n int) (lo, hi int) { return i * rowsPerTask, min((i+1)*rowsPerTask, n) }
+func taskRows(i, n int) (lo, hi int) {
+	rows := rowsPerTask(n)
+	return i * rows, min((i+1)*rows, n)
+}
 
+// normTask normalizes rows of x, to which it adds those of delta first if that is
+// not nil.
 type normTask struct {
-	s     *Scratch
-	in    *quant.Input
-	w     []float32
-	codes bool
+	s        *Scratch
+	in       *quant.Input
+	delta, w []float32
+	codes    bool
 }
 
 func (t *normTask) Do(_, i int) {
 	lo, hi := taskRows(i, t.in.N)
 	d := len(t.w)
 	for r := lo; r < hi; r++ {
-		vec.RMSNorm(t.in.X[r*d:][:d], t.s.x[(t.s.lo+r)*d:][:d], t.w, t.s.m.config.RMSNormEps)
+		x := t.s.x[(t.s.lo+r)*d:][:d]
+		if t.delta != nil {
+			vec.Add(x, t.delta[r*d:][:d])
+		}
+		vec.RMSNorm(t.in.X[r*d:][:d], x, t.w, t.s.m.config.RMSNormEps)
 	}
 	if t.codes {
 		t.in.EncodeRows(lo, hi)
@@ -67,6 +84,15 @@ func (t *siluTask) Do(_, i int) {
 	if t.codes {
 		in.EncodeRows(lo, hi)
 	}
+}
+
+// addTask adds delta to rows of x.
+type addTask struct{ s *Scratch }
+
+func (t *addTask) Do(_, i int) {
+	s, d := t.s, t.s.m.config.HiddenSize
+	lo, hi := taskRows(i, s.hi-s.lo)
+	vec.Add(s.x[(s.lo+lo)*d:(s.lo+hi)*d], s.delta[lo*d:hi*d])
 }
 
 type positionTask struct {

@@ -21,25 +21,20 @@ func (f *columns) column(m []byte, rows, d, lo, hi int) []byte {
 func (f *columns) Encode(dst []byte, src []float32, rows, cols int) {
 	s := decodedScratch.Get().(*[]float32)
 	defer decodedScratch.Put(s)
-	*s = vec.Resize(*s, rows)
-	for d := range cols {
-		for j := range rows {
-			(*s)[j] = src[j*cols+d]
-		}
-		f.put(f.column(dst, rows, d, 0, rows), *s)
-	}
+	*s = vec.Resize(*s, rows*cols)
+	vec.Transpose(*s, src, rows, cols)
+	f.put(dst[:f.Size(rows, cols)], *s)
 }
 
 func (f *columns) Decode(dst []float32, m Matrix, lo, hi int) {
 	s := decodedScratch.Get().(*[]float32)
 	defer decodedScratch.Put(s)
-	*s = vec.Resize(*s, hi-lo)
+	n := hi - lo
+	*s = vec.Resize(*s, n*m.Cols)
 	for d := range m.Cols {
-		f.get(*s, f.column(m.Data, m.Rows, d, lo, hi))
-		for j, v := range *s {
-			dst[j*m.Cols+d] = v
-		}
+		f.get((*s)[d*n:][:n], f.column(m.Data, m.Rows, d, lo, hi))
 	}
+	vec.Transpose(dst, *s, m.Cols, n)
 }
 
 // columnLanes divides the number of rows that every level of package vec

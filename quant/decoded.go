@@ -44,10 +44,19 @@ var decodedScratch = sync.Pool{New: func() any { return new([]float32) }}
 // littleEndian returns x as the bytes that package vec multiplies: on most
 // machines the memory of x itself.
 func littleEndian(x []float32) []byte {
-	if binary.NativeEndian.Uint16([]byte{1, 0}) == 1 && len(x) > 0 {
-		return unsafe.Slice((*byte)(unsafe.Pointer(&x[0])), 4*len(x))
+	if m := memory(x); m != nil {
+		return m
 	}
 	b := make([]byte, 4*len(x))
 	putF32(b, x)
 	return b
+}
+
+// memory returns the memory of x if its numbers are little-endian, else nil; also
+// if there are none.
+func memory(x []float32) []byte {
+	if binary.NativeEndian.Uint16([]byte{1, 0}) != 1 || len(x) == 0 {
+		return nil
+	}
+	return unsafe.Slice((*byte)(unsafe.Pointer(&x[0])), 4*len(x))
 }

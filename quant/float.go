@@ -46,12 +46,20 @@ func (f *floats) MulAdd(dst, p []float32, ld, n int, m Matrix, lo, hi int) {
 }
 
 func putF32(dst []byte, src []float32) {
+	if m := memory(src); m != nil {
+		copy(dst[:len(m)], m)
+		return
+	}
 	for i, v := range src {
 		binary.LittleEndian.PutUint32(dst[4*i:], math.Float32bits(v))
 	}
 }
 
 func getF32(dst []float32, src []byte) {
+	if m := memory(dst); m != nil {
+		copy(m, src[:len(m)])
+		return
+	}
 	for i := range dst {
 		dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(src[4*i:]))
 	}

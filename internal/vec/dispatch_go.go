@@ -31,6 +31,8 @@ func siluMul(gate, up []float32)              { siluMulGo(gate, up) }
 func rotateHalves(x, cos, sin []float32)      { rotateHalvesGo(x, cos, sin) }
 func rotatePairs(x, cos, sin []float32)       { rotatePairsGo(x, cos, sin) }
 
+func transpose(dst, src []float32, rows, cols int) { transposeGo(dst, src, rows, cols) }
+
 func mulQ8_0(dst []float32, ld int, a *Q8, w []byte, rows int) { mulQ8_0Go(dst, ld, a, w, rows) }
 func mulQ4_0(dst []float32, ld int, a *Q8, w []byte, rows int) { mulQ4_0Go(dst, ld, a, w, rows) }
 func mulQ4_K(dst []float32, ld int, a *Q8, w []byte, rows int) { mulQ4_KGo(dst, ld, a, w, rows) }

@@ -172,6 +172,14 @@ func rotatePairs(x, cos, sin []float32) {
 	rotatePairsGo(x, cos, sin)
 }
 
+func transpose(dst, src []float32, rows, cols int) {
+	if rows%8 != 0 || cols%8 != 0 || level < cpu.SIMD {
+		transposeGo(dst, src, rows, cols)
+		return
+	}
+	transposeSIMD(&dst[0], &src[0], rows, cols)
+}
+
 func (a *Q8) metaAt(b int) *byte { return (*byte)(unsafe.Pointer(&a.meta[b])) }
 
 func quantize(a *Q8, x []float32, lo, hi int) {

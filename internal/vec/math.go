@@ -25,6 +25,15 @@ func Mul(dst, x []float32) {
 	mul(dst, x)
 }
 
+// Transpose sets dst [cols][rows] to src [rows][cols] by columns.
+func Transpose(dst, src []float32, rows, cols int) {
+	want("Transpose", "len(dst)", len(dst), rows*cols)
+	want("Transpose", "len(src)", len(src), rows*cols)
+	if rows > 0 && cols > 0 {
+		transpose(dst, src, rows, cols)
+	}
+}
+
 // RMSNorm sets dst[i] = x[i] × w[i] / sqrt(mean(x²) + eps), from Zhang and
 // Sennrich (2019), equation 4. dst may be x.
 func RMSNorm(dst, x, w []float32, eps float32) {

@@ -224,6 +224,80 @@ loop:
 	VZEROUPPER
 	RET
 
+// func transposeSIMD(dst *float32, src *float32, rows int, cols int)
+// Requires: AVX
+TEXT ·transposeSIMD(SB), NOSPLIT, $0-32
+	MOVQ   rows+16(FP), AX
+	MOVQ   cols+24(FP), CX
+	IMUL3Q $0x00000003, CX, DX
+	IMUL3Q $0x00000003, AX, BX
+	MOVQ   AX, SI
+
+rows:
+	MOVQ   src+8(FP), DI
+	LEAQ   (DI)(CX*8), R8
+	LEAQ   (R8)(CX*8), R8
+	MOVQ   dst+0(FP), R9
+	LEAQ   (R9)(AX*8), R10
+	LEAQ   (R10)(AX*8), R10
+	MOVQ   CX, R11
+	IMUL3Q $0x00000020, AX, R12
+
+columns:
+	VMOVUPS     (DI), X0
+	VINSERTF128 $0x01, (R8), Y0, Y0
+	VMOVUPS     (DI)(CX*4), X1
+	VINSERTF128 $0x01, (R8)(CX*4), Y1, Y1
+	VMOVUPS     (DI)(CX*8), X2
+	VINSERTF128 $0x01, (R8)(CX*8), Y2, Y2
+	VMOVUPS     (DI)(DX*4), X3
+	VINSERTF128 $0x01, (R8)(DX*4), Y3, Y3
+	VUNPCKLPS   Y1, Y0, Y4
+	VUNPCKHPS   Y1, Y0, Y1
+	VUNPCKLPS   Y3, Y2, Y5
+	VUNPCKHPS   Y3, Y2, Y3
+	VUNPCKLPD   Y5, Y4, Y6
+	VUNPCKHPD   Y5, Y4, Y5
+	VUNPCKLPD   Y3, Y1, Y4
+	VUNPCKHPD   Y3, Y1, Y3
+	VMOVUPS     Y6, (R9)
+	VMOVUPS     Y5, (R9)(AX*4)
+	VMOVUPS     Y4, (R9)(AX*8)
+	VMOVUPS     Y3, (R9)(BX*4)
+	VMOVUPS     16(DI), X7
+	VINSERTF128 $0x01, 16(R8), Y7, Y7
+	VMOVUPS     16(DI)(CX*4), X8
+	VINSERTF128 $0x01, 16(R8)(CX*4), Y8, Y8
+	VMOVUPS     16(DI)(CX*8), X9
+	VINSERTF128 $0x01, 16(R8)(CX*8), Y9, Y9
+	VMOVUPS     16(DI)(DX*4), X10
+	VINSERTF128 $0x01, 16(R8)(DX*4), Y10, Y10
+	VUNPCKLPS   Y8, Y7, Y4
+	VUNPCKHPS   Y8, Y7, Y8
+	VUNPCKLPS   Y10, Y9, Y5
+	VUNPCKHPS   Y10, Y9, Y10
+	VUNPCKLPD   Y5, Y4, Y6
+	VUNPCKHPD   Y5, Y4, Y5
+	VUNPCKLPD   Y10, Y8, Y4
+	VUNPCKHPD   Y10, Y8, Y10
+	VMOVUPS     Y6, (R10)
+	VMOVUPS     Y5, (R10)(AX*4)
+	VMOVUPS     Y4, (R10)(AX*8)
+	VMOVUPS     Y10, (R10)(BX*4)
+	ADDQ        $0x20, DI
+	ADDQ        $0x20, R8
+	ADDQ        R12, R9
+	ADDQ        R12, R10
+	SUBQ        $0x08, R11
+	JNZ         columns
+	IMUL3Q      $0x00000020, CX, DI
+	ADDQ        DI, src+8(FP)
+	ADDQ        $0x20, dst+0(FP)
+	SUBQ        $0x08, SI
+	JNZ         rows
+	VZEROUPPER
+	RET
+
 DATA expLo<>+0(SB)/4, $0xc2d00000
 DATA expLo<>+4(SB)/4, $0xc2d00000
 DATA expLo<>+8(SB)/4, $0xc2d00000

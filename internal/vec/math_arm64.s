@@ -234,6 +234,52 @@ loop:
 	BGT loop
 	RET
 
+// func transposeSIMD(dst *float32, src *float32, rows int, cols int)
+TEXT ·transposeSIMD(SB), NOSPLIT, $0-32
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD rows+16(FP), R2
+	MOVD cols+24(FP), R3
+	MOVD R2, R4
+rows:
+	MOVD R1, R5
+	MOVD R0, R6
+	MOVD R3, R7
+columns:
+	ADD $0, R5, R8
+	ADD R3<<2, R8, R9
+	ADD R3<<2, R9, R10
+	ADD R3<<2, R10, R11
+	ADD $0, R6, R12
+	ADD R2<<2, R12, R13
+	ADD R2<<2, R13, R14
+	ADD R2<<2, R14, R15
+	FMOVQ 0(R8), F0
+	FMOVQ 0(R9), F1
+	FMOVQ 0(R10), F2
+	FMOVQ 0(R11), F3
+	VZIP1 V1.S4, V0.S4, V4.S4
+	VZIP2 V1.S4, V0.S4, V5.S4
+	VZIP1 V3.S4, V2.S4, V6.S4
+	VZIP2 V3.S4, V2.S4, V7.S4
+	VZIP1 V6.D2, V4.D2, V0.D2
+	VZIP2 V6.D2, V4.D2, V1.D2
+	VZIP1 V7.D2, V5.D2, V2.D2
+	VZIP2 V7.D2, V5.D2, V3.D2
+	FMOVQ F0, 0(R12)
+	FMOVQ F1, 0(R13)
+	FMOVQ F2, 0(R14)
+	FMOVQ F3, 0(R15)
+	ADD $16, R5
+	ADD R2<<4, R6
+	SUBS $4, R7, R7
+	BGT columns
+	ADD R3<<4, R1
+	ADD $16, R0
+	SUBS $4, R4, R4
+	BGT rows
+	RET
+
 // func expSumSIMD(x *float32, n int, max float32) float32
 TEXT ·expSumSIMD(SB), NOSPLIT, $0-28
 	MOVD x+0(FP), R0

@@ -110,6 +110,14 @@ func scaleMulGo(dst, x, w []float32, s float32) {
 	}
 }
 
+func transposeGo(dst, src []float32, rows, cols int) {
+	for j := range rows {
+		for d, v := range src[j*cols:][:cols] {
+			dst[d*rows+j] = v
+		}
+	}
+}
+
 func siluMulGo(gate, up []float32) {
 	up = up[:len(gate)]
 	for i, v := range gate {

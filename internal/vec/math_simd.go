@@ -49,6 +49,11 @@ func rotateHalvesSIMD(x *float32, cos *float32, sin *float32, half int)
 //go:noescape
 func rotatePairsSIMD(x *float32, cos *float32, sin *float32, half int)
 
+// dst [cols][rows] is src [rows][cols] by columns; rows and cols are positive multiples of 8.
+//
+//go:noescape
+func transposeSIMD(dst *float32, src *float32, rows int, cols int)
+
 // Lane i of the sum is of the x whose index is i modulo 8.
 //
 //go:noescape

@@ -152,6 +152,24 @@ func TestElementwiseFunctionsAreTheSameAtAllLevels(t *testing.T) {
 	}
 }
 
+func TestTranspose(t *testing.T) {
+	r := testRand(9)
+	eachLevel(t, func(t *testing.T) {
+		for _, rows := range []int{0, 1, 7, 8, 16, 24, 64} {
+			for _, cols := range []int{0, 1, 8, 12, 16, 40, 64, 128} {
+				x, got := normals(r, rows*cols), guarded(rows*cols)
+				Transpose(got[:rows*cols], x, rows, cols)
+				requireGuards(t, got)
+				for j := range rows {
+					for d := range cols {
+						require.Equal(t, x[j*cols+d], got[d*rows+j], "row %d of %d, column %d of %d", j, rows, d, cols)
+					}
+				}
+			}
+		}
+	})
+}
+
 func TestRMSNorm(t *testing.T) {
 	eachLevel(t, func(t *testing.T) {
 		r := testRand(8)
@@ -241,6 +259,7 @@ func TestMathDoesNotAllocate(t *testing.T) {
 			SiluMul(x[:], y[:])
 			RMSNorm(x[:], x[:], y[:], 1)
 			Add(x[:], y[:])
+			Transpose(x[:], y[:], 8, 5)
 			Rotate(x[:], y[:16], y[:16], 1, 40, 32, true)
 			F32ToF16(b[:], x[:])
 			BF16ToF32(x[:], b[:])
@@ -251,6 +270,7 @@ func TestMathDoesNotAllocate(t *testing.T) {
 func TestMathPanicsOnShortSlices(t *testing.T) {
 	x := make([]float32, 4)
 	assert.PanicsWithValue(t, "vec: Add: got len(x) 3, want at least 4", func() { Add(x, x[:3]) })
+	assert.PanicsWithValue(t, "vec: Transpose: got len(src) 3, want at least 4", func() { Transpose(x, x[:3], 2, 2) })
 	assert.PanicsWithValue(t, "vec: RMSNorm: got len(w) 3, want at least 4", func() { RMSNorm(x, x, x[:3], 0) })
 	assert.PanicsWithValue(t, "vec: Rotate: got dim 2, want at least 4", func() { Rotate(x, x, x, 2, 2, 4, false) })
 	assert.PanicsWithValue(t, "vec: F32ToF16: got len(dst) 7, want at least 8", func() { F32ToF16(make([]byte, 7), x) })

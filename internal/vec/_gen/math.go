@@ -19,6 +19,7 @@ func mathKernels(a *asm) {
 	a.mix()
 	a.rotateHalves()
 	a.rotatePairs()
+	a.transpose()
 	e := a.expConstants()
 	a.expSum(e)
 	a.siluMul(e)

@@ -19,6 +19,7 @@ func neonMath(a *neon) {
 	})
 	a.rotateHalves()
 	a.rotatePairs()
+	a.transposeRows()
 	a.expSum()
 	a.siluMul()
 }

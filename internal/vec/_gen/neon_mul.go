@@ -154,18 +154,3 @@ func (m *neonMul) products(sum v, codes [][]v, x []v, row int) {
 		}
 	})
 }
-
-// transpose makes of rows of 16 codes fours of codes, [row][4].
-func (m *neonMul) transpose(x []v) {
-	m.scope(func() {
-		t := m.vs(4)
-		for i := range 2 {
-			m.op("VZIP1", x[2*i+1].s4(), x[2*i].s4(), t[2*i].s4())
-			m.op("VZIP2", x[2*i+1].s4(), x[2*i].s4(), t[2*i+1].s4())
-		}
-		for i := range 2 {
-			m.op("VZIP1", t[2+i].d2(), t[i].d2(), x[2*i].d2())
-			m.op("VZIP2", t[2+i].d2(), t[i].d2(), x[2*i+1].d2())
-		}
-	})
-}

@@ -5,6 +5,7 @@
   tools/peer/compare.py MODEL.gguf -ours "-policy snapkv -budget 1024" -- -p 0 -n 16 -d 16384
   tools/peer/compare.py MODEL.gguf -k int8 -- -d 4096,16384          (q8_0 there)
   tools/peer/compare.py MODEL.gguf -cpu haswell -- -p 512 -n 64      (both with AVX2 alone)
+  tools/peer/compare.py smollm2-135m-f16.gguf -onnx MODEL.onnx -- -p 512 -n 0    (ONNX Runtime, with what onnx_llama.py writes)
 
 What follows -- are flags of examples/bench; llama.py takes the same. A row has
 the medians of all rounds, of which each starts both programs anew, or, with -d,
@@ -22,17 +23,20 @@ import statistics
 import subprocess
 import sys
 
-PACKAGE = "@node-llama-cpp/linux-x64@3.22.1"
+PACKAGE, ONNX = "@node-llama-cpp/linux-x64@3.22.1", "onnxruntime-node@1.30.0"
 HERE = os.path.dirname(os.path.abspath(__file__))
 HOME = os.environ.get("PEER_HOME") or os.path.expanduser("~/.cache/winnow-peer")
 LIB = os.path.join(HOME, "node_modules/@node-llama-cpp/linux-x64/bins/linux-x64")
 
 
-def install():
-    """Installs llama.cpp, ready-made for each kind of processor, and builds our side."""
-    os.makedirs(HOME, exist_ok=True)
-    if not os.path.isdir(LIB):
-        subprocess.run(["npm", "install", "--prefix", HOME, "--ignore-scripts", "--omit=optional", PACKAGE], check=True, stdout=sys.stderr)
+def install(package, folder):
+    """Installs a package with its libraries ready-made."""
+    if not os.path.isdir(folder):
+        subprocess.run(["npm", "install", "--prefix", HOME, "--ignore-scripts", "--omit=optional", package], check=True, stdout=sys.stderr)
+
+
+def build():
+    """Builds our side."""
     bench = os.path.join(HOME, "bench")
     subprocess.run(["go", "build", "-o", bench, "./examples/bench"], check=True, cwd=os.path.join(HERE, "../.."))
     return bench
@@ -93,22 +97,30 @@ def main():
     a.add_argument("-rounds", type=int, default=5)
     a.add_argument("-k", default="f16", choices=["f16", "int8"], help="of the cache; int8 is q8_0 there")
     a.add_argument("-ours", type=shlex.split, default=[], help="flags for our side alone")
+    a.add_argument("-onnx", help="a model for ONNX Runtime, which then is the other side")
     a.add_argument("-flash", default="1", help="0: llama.cpp without flash attention")
     a.add_argument("-cpu", default="", help="llama.cpp's library for another processor; haswell has AVX2 alone, ours then too")
     a = a.parse_args(own)
-    bench = install()
-    theirs = [sys.executable, os.path.join(HERE, "llama.py"), "-lib", LIB, "-k", {"int8": "q8_0"}.get(a.k, a.k), "-flash", a.flash, "-cpu", a.cpu]
-    ours = [bench, "-json", "-k", a.k, "-v", a.k, *a.ours]
+    if a.onnx:
+        empty = ["true"]
+        install(ONNX, os.path.join(HOME, "node_modules/onnxruntime-node"))
+        os.environ["ORT_HOME"] = HOME
+        theirs = ["node", os.path.join(HERE, "ort.mjs"), "-onnx", a.onnx]
+    else:
+        install(PACKAGE, LIB)
+        theirs = [sys.executable, os.path.join(HERE, "llama.py"), "-lib", LIB, "-k", {"int8": "q8_0"}.get(a.k, a.k), "-flash", a.flash, "-cpu", a.cpu]
+        empty = [*theirs, "-model", os.devnull, "-p", "0", "-n", "0"]
+    ours = [build(), "-json", "-k", a.k, "-v", a.k, *a.ours]
     env = {"WINNOW_CPU": "avx2"} if a.cpu == "haswell" else {}
-    print("| model | test | depth | threads | Winnow, tok/s | from, to | llama.cpp | from, to | ratio | from, to | peak MiB | theirs |")
+    print("| model | test | depth | threads | Winnow, tok/s | from, to | %s | from, to | ratio | from, to | peak MiB | theirs |" % ("ONNX Runtime" if a.onnx else "llama.cpp"))
     print("|---|---|--:|--:|--:|---|--:|---|--:|---|--:|--:|")
     for model in a.models:
         table, peaks = {}, ([], [])
-        empty = Side([*theirs, "-model", os.devnull, "-p", "0", "-n", "0"])
-        empty.wait()
+        none = Side(empty)
+        none.wait()
         for sides in (behind if "-d" in bench_flags else anew)(a.rounds, [[*c, "-model", model, *bench_flags] for c in (ours, theirs)], env):
             for i, side in enumerate(sides):
-                peaks[i].append(side.peak - i * empty.peak)
+                peaks[i].append(side.peak - i * none.peak)
                 for key, rates in side.rates.items():
                     table.setdefault(key, ([], []))[i].extend(rates)
         peak = [statistics.median(p) for p in peaks]

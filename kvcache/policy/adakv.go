@@ -58,6 +58,9 @@ func (p AdaKV) Check(shape kvcache.Shape, cfg kvcache.Config) error {
 	if uneven(p.Scorer) {
 		return fmt.Errorf("policy: AdaKV: got a Scorer, %T, whose heads have budgets of their own already", p.Scorer)
 	}
+	if alike(p.Scorer) {
+		return fmt.Errorf("policy: AdaKV: got a Scorer, %T, that scores all heads alike; want LagKV with Cross, ChunkKV with PerHead", p.Scorer)
+	}
 	return check(p.Scorer, shape, cfg)
 }
 
@@ -76,43 +79,42 @@ func (p AdaKV) Keep(l *kvcache.Layer, s kvcache.Step, seen *attention.Scores) {
 func (p AdaKV) Rank(l *kvcache.Layer, s kvcache.Step, seen *attention.Scores) ([][]float32, []int) {
 	p = p.filled()
 	score, keep := p.Scorer.Rank(l, s, seen)
-	rows := 0
-	for _, own := range score {
-		rows += len(own)
+	rows, budget := 0, 0
+	for h, own := range score {
+		rows, budget = rows+len(own), budget+keep[h]
 	}
-	if l.Index < p.Skip || score == nil || rows <= keep[0]*len(score) {
+	if l.Index < p.Skip || rows <= budget {
 		return score, keep
 	}
-	b := keep[0]
 	rivals := score
 	if p.Normalize {
-		rivals = normalized(l, score, b)
+		rivals = normalized(l, score, keep)
 	}
 	if p.Safeguard {
-		return score, safeguard(l, rivals, b, int(math.Floor(float64(b)*p.Floor)))
+		return score, p.safeguard(l, rivals, keep)
 	}
-	for h, won := range compete(rivals, b*len(score)) {
-		keep[h] = p.mix(won, b)
+	for h, won := range compete(rivals, budget) {
+		keep[h] = p.mix(won, keep[h])
 	}
 	return score, keep
 }
 
-// mix returns how many rows a head keeps that won some where b is the mean.
+// mix returns how many rows a head keeps that won some where it would have b.
 func (p AdaKV) mix(won, b int) int {
 	share := float32(won) * float32(1-p.Floor)
 	return int(math.RoundToEven(float64(share + float32(math.Floor(float64(b)*p.Floor)))))
 }
 
-// normalized returns each head's scores times what its b largest have of their
-// sum. Rows that stay in any case do not count.
-func normalized(l *kvcache.Layer, score [][]float32, b int) [][]float32 {
+// normalized returns each head's scores times what the largest, as many as keep
+// says, have of their sum. Rows that stay in any case do not count.
+func normalized(l *kvcache.Layer, score [][]float32, keep []int) [][]float32 {
 	out := make([][]float32, len(score))
 	for h, own := range score {
 		out[h] = l.Floats(len(own))
 		copy(out[h], own)
 		sorted := slices.DeleteFunc(slices.Clone(own), func(w float32) bool { return math.IsInf(float64(w), 1) })
 		slices.Sort(sorted)
-		n := b - (len(own) - len(sorted)) // rows left for the others
+		n := keep[h] - (len(own) - len(sorted)) // rows left for the others
 		var best, sum float32
 		for j, w := range sorted {
 			if sum += w; j >= len(sorted)-n {
@@ -129,14 +131,14 @@ func normalized(l *kvcache.Layer, score [][]float32, b int) [][]float32 {
 	return out
 }
 
-// safeguard returns how many rows each head keeps of b in the mean when sure
-// of them do not compete.
-func safeguard(l *kvcache.Layer, score [][]float32, b, sure int) []int {
-	keep, rest := make([]int, len(score)), b*len(score)
-	rivals := make([][]float32, len(score))
+// safeguard returns how many rows each head keeps when the share Floor of what
+// it would have does not compete.
+func (p AdaKV) safeguard(l *kvcache.Layer, score [][]float32, keep []int) []int {
+	rest, rivals := 0, make([][]float32, len(score))
 	for h, own := range score {
-		keep[h] = min(sure, len(own))
-		rest -= keep[h]
+		sure := min(int(math.Floor(float64(keep[h])*p.Floor)), len(own))
+		rest += keep[h] - sure
+		keep[h] = sure
 		best := top(l.Slots(len(own)), own, keep[h])
 		rivals[h] = l.Floats(len(own))[:0]
 		for j, w := range own {

@@ -67,6 +67,24 @@ func (p KeyDiff) WithBudget(_ kvcache.Shape, rows int) kvcache.Policy {
 }
 
 // WithBudget implements kvcache.Budgeted.
+func (p LagKV) WithBudget(_ kvcache.Shape, rows int) kvcache.Policy {
+	p.Budget = rows
+	return p
+}
+
+// WithBudget implements kvcache.Budgeted.
+func (p CurDKV) WithBudget(_ kvcache.Shape, rows int) kvcache.Policy {
+	p.Budget = rows
+	return p
+}
+
+// WithBudget implements kvcache.Budgeted.
+func (p NonCausalAttention) WithBudget(_ kvcache.Shape, rows int) kvcache.Policy {
+	p.Budget = rows
+	return p
+}
+
+// WithBudget implements kvcache.Budgeted.
 func (p ExpectedAttention) WithBudget(_ kvcache.Shape, rows int) kvcache.Policy {
 	p.Budget = rows
 	return p
@@ -113,6 +131,16 @@ func (p AdaKV) WithBudget(shape kvcache.Shape, rows int) kvcache.Policy {
 		return nil
 	}
 	p.Scorer, p.Safeguard = s, true
+	return p
+}
+
+// WithBudget implements kvcache.Budgeted.
+func (p ChunkKV) WithBudget(shape kvcache.Shape, rows int) kvcache.Policy {
+	s, ok := budgeted(scorer(p.Scorer), shape, rows).(Scorer)
+	if !ok {
+		return nil
+	}
+	p.Scorer = s
 	return p
 }
 

@@ -53,6 +53,41 @@ func TestConformance(t *testing.T) {
 			Tight: policy.CriticalKV{Scorer: policy.AdaKV{Scorer: policy.SnapKV{Budget: 70, Observe: 16}}}, Rows: 70, Ragged: true, Grow: true,
 		},
 		{
+			Name:  "lagkv",
+			Ample: policy.LagKV{Budget: ample},
+			Tight: policy.LagKV{Budget: 70}, Rows: 70, Grow: true,
+		},
+		{
+			Name:  "adakv-lagkv",
+			Ample: policy.AdaKV{Scorer: policy.LagKV{Budget: ample, Cross: true}},
+			Tight: policy.AdaKV{Scorer: policy.LagKV{Budget: 70, Lag: 20, Cross: true}}, Rows: 70, Ragged: true, Grow: true,
+		},
+		{
+			Name:  "chunkkv",
+			Ample: policy.ChunkKV{Scorer: policy.SnapKV{Budget: ample}},
+			Tight: policy.ChunkKV{Scorer: policy.SnapKV{Budget: 70, Observe: 16}}, Rows: 70, Grow: true,
+		},
+		{
+			Name:  "adakv-chunkkv-expectedattention",
+			Ample: policy.AdaKV{Scorer: policy.ChunkKV{Scorer: policy.ExpectedAttention{Budget: ample}, PerHead: true}},
+			Tight: policy.AdaKV{Scorer: policy.ChunkKV{Scorer: policy.ExpectedAttention{Budget: 70}, Length: 7, PerHead: true}}, Rows: 70, Ragged: true, Grow: true,
+		},
+		{
+			Name:  "curdkv",
+			Ample: policy.CurDKV{Budget: ample},
+			Tight: policy.CurDKV{Budget: 70}, Rows: 70, Grow: true,
+		},
+		{
+			Name:  "noncausalattention",
+			Ample: policy.NonCausalAttention{Budget: ample},
+			Tight: policy.NonCausalAttention{Budget: 70, Chunk: 48}, Rows: 70, Grow: true,
+		},
+		{
+			Name:  "adakv-noncausalattention",
+			Ample: policy.AdaKV{Scorer: policy.NonCausalAttention{Budget: ample}},
+			Tight: policy.AdaKV{Scorer: policy.NonCausalAttention{Budget: 70, Chunk: 30, Sink: 8, Recent: 4}}, Rows: 70, Ragged: true, Grow: true,
+		},
+		{
 			Name:  "kvzip",
 			Ample: policy.KVzip{Budget: ample, Chunk: 150},
 			Tight: policy.KVzip{Budget: 70, Chunk: 150}, Rows: 70, Spread: true, Whole: true, Grow: true,

@@ -107,7 +107,7 @@ func TestAdaKVCompetes(t *testing.T) {
 
 	x := [][]float32{{1, 3, 0}, {0, 0, 0}, {2, 2, 2}}
 	l := newLayer(t, 1, 1, 2, nil).c.Layer(0)
-	require.Equal(t, [][]float32{{0.75, 2.25, 0}, {0, 0, 0}, {2. / 3, 2. / 3, 2. / 3}}, normalized(l, x, 1))
+	require.Equal(t, [][]float32{{0.75, 2.25, 0}, {0, 0, 0}, {2. / 3, 2. / 3, 2. / 3}}, normalized(l, x, []int{1, 1, 1}))
 
 	// Halves go to even: 0.8·43+3 = 37.4, 0.5·7+3 = 6.5, 0.5·9+3 = 7.5.
 	require.Equal(t, 37, AdaKV{Floor: 0.2}.mix(43, 16))

@@ -24,6 +24,9 @@ type bundle struct {
 		Kernel  int     `json:"kernel_size"`
 		Future  int     `json:"n_future_positions"`
 		Sink    int     `json:"n_sink"`
+		Lag     int     `json:"lag_size"`
+		Local   int     `json:"cur_local_window"`
+		Chunk   int     `json:"non_causal_chunk_size"`
 		Theta   float64 `json:"rope_theta"`
 	}
 	Inputs struct {
@@ -43,6 +46,7 @@ type pressed struct {
 	Params struct {
 		Floor float64 `json:"alpha_safeguard"`
 		First float64 `json:"first_stage_ratio"`
+		Chunk int     `json:"chunk_length"`
 	}
 }
 
@@ -82,6 +86,7 @@ func TestKVPressGolden(t *testing.T) {
 			"snapkv":                           snap,
 			"snapkv_from_attentions":           SnapKV{Budget: p.Kept, Observe: p.Window, Kernel: p.Kernel, PoolFirst: true},
 			"keydiff":                          KeyDiff{Budget: p.Kept},
+			"cur":                              CurDKV{Budget: p.Kept, Sink: p.Sink, Local: p.Local},
 			"streaming_llm":                    Window{Sink: p.Sink, Recent: p.Kept - p.Sink},
 			"expected_attention":               expected,
 			"expected_attention_eps1e-2":       eps,
@@ -129,17 +134,86 @@ func TestKVPressScoresGolden(t *testing.T) {
 		eps.Epsilon = 0.01
 		for name, pol := range map[string]Scorer{
 			"keydiff": KeyDiff{Budget: p.Kept}, "expected_attention": expected, "expected_attention_eps1e-2": eps,
+			"lagkv":       LagKV{Budget: p.Kept, Sink: p.Sink, Lag: p.Lag},
+			"lagkv_cross": LagKV{Budget: p.Kept, Sink: p.Sink, Lag: p.Lag, Cross: true},
+			"cur":         CurDKV{Budget: p.Kept, Sink: p.Sink, Local: p.Local},
 		} {
-			want := c.Outputs[name].Scores
-			var got []float32
-			c.run(t, spy{pol, func(score [][]float32) { got = slices.Concat(score...) }})
-			for j := range got {
-				if math.IsInf(float64(got[j]), 1) {
-					got[j] = want.Data[j]
-				}
-			}
-			requireClose(t, want.Data, got)
+			t.Run(name, func(t *testing.T) {
+				want := c.Outputs[name].Scores
+				require.NotEmpty(t, want.Data)
+				c.run(t, spy{pol, func(score [][]float32) {
+					for h, own := range score {
+						theirs := want.Data[h*p.Len:][:p.Len]
+						for j := range own {
+							if math.IsInf(float64(own[j]), 1) {
+								own[j] = theirs[j]
+							}
+						}
+						requireClose(t, theirs[:len(own)], own)
+						for _, last := range theirs[len(own):] {
+							require.Equal(t, float32(1), last, "rows that stay in any case")
+						}
+					}
+				}})
+			})
 		}
+	})
+}
+
+// kvpress fills up the last chunk with rows of zeros, which vote and are voted
+// for by a slip. Given such rows, which leave first, this keeps what kvpress
+// keeps. Its scores are ours less their mean, over their standard deviation.
+func TestNonCausalAttentionGolden(t *testing.T) {
+	golden(t, "kvpress_bundle_*.json", func(t *testing.T, c bundle) {
+		p := c.Params
+		c.pad((p.Len + p.Chunk - 1) / p.Chunk * p.Chunk)
+		pol := NonCausalAttention{Budget: p.Kept, Chunk: p.Chunk}
+		c.same(t, "non_causal_attn", c.run(t, pol).kept())
+		c.run(t, spy{pol, func(score [][]float32) {
+			var all []float32
+			for _, own := range score {
+				all = append(all, own[:p.Len]...)
+			}
+			requireClose(t, c.Outputs["non_causal_attn"].Scores.Data, standardized(all))
+		}})
+	})
+}
+
+// pad adds tokens of zeros up to a length of n.
+func (c *bundle) pad(n int) {
+	for _, x := range []*tensor{&c.Inputs.Q, &c.Inputs.K, &c.Inputs.V} {
+		heads, tokens, dim := x.Shape[0], x.Shape[1], x.Shape[2]
+		y := tensor{Shape: []int{heads, n, dim}, Data: make([]float32, heads*n*dim)}
+		for h := range heads {
+			copy(y.Data[h*n*dim:], x.Data[h*tokens*dim:][:tokens*dim])
+		}
+		*x = y
+	}
+}
+
+// standardized returns x with mean 0 and (unbiased) standard deviation 1.
+func standardized(x []float32) []float32 {
+	mean, square := 0.0, 0.0
+	for _, v := range x {
+		mean += float64(v) / float64(len(x))
+	}
+	for _, v := range x {
+		square += (float64(v) - mean) * (float64(v) - mean)
+	}
+	y := make([]float32, len(x))
+	for j, v := range x {
+		y[j] = float32((float64(v) - mean) / math.Sqrt(square/float64(len(x)-1)))
+	}
+	return y
+}
+
+// Whole chunks of kvpress are the budget here.
+func TestChunkKVGolden(t *testing.T) {
+	golden(t, "kvpress_bundle_*.json", func(t *testing.T, c bundle) {
+		p, want := c.Params, c.Outputs["chunkkv_snapkv"]
+		require.NotEmpty(t, want.Kept)
+		snap := SnapKV{Budget: len(want.Kept[0]), Observe: p.Window, Kernel: p.Kernel}
+		c.same(t, "chunkkv_snapkv", c.run(t, ChunkKV{Scorer: snap, Length: want.Params.Chunk}).kept())
 	})
 }
 

@@ -60,13 +60,13 @@ func (p PyramidKV) Keep(l *kvcache.Layer, s kvcache.Step, seen *attention.Scores
 func (p PyramidKV) Rank(l *kvcache.Layer, s kvcache.Step, seen *attention.Scores) ([][]float32, []int) {
 	p = p.filled()
 	score, keep := p.Scorer.Rank(l, s, seen)
-	if score == nil {
-		return nil, nil
-	}
 	// The sequence's length, unlike the number of rows, is one for all layers.
 	length := int(s.Pos[len(s.Pos)-1]) + 1
-	window := l.Heads[0].Len() - len(score[0])
-	return score, same(l, p.share(keep[0], length, window, l.Index, l.NumLayers))
+	for h := range score {
+		window := l.Heads[h].Len() - len(score[h])
+		keep[h] = p.share(keep[h], length, window, l.Index, l.NumLayers)
+	}
+	return score, keep
 }
 
 // share returns what a layer keeps beside the window where b is the mean.

@@ -39,6 +39,22 @@ func uneven(s Scorer) bool {
 		return uneven(s.filled().Scorer)
 	case CriticalKV:
 		return uneven(s.filled().Scorer)
+	case ChunkKV:
+		return uneven(s.filled().Scorer)
+	}
+	return false
+}
+
+// alike reports whether s scores the rows of all heads of a layer alike, so
+// that no head has more to win than another.
+func alike(s Scorer) bool {
+	switch s := s.(type) {
+	case LagKV:
+		return !s.Cross
+	case ChunkKV:
+		return !s.PerHead || alike(s.filled().Scorer)
+	case PyramidKV:
+		return alike(s.filled().Scorer)
 	}
 	return false
 }

@@ -71,6 +71,23 @@ func TestPairsThatCannotWork(t *testing.T) {
 		{Recycled{Over: SnapKV{Kernel: 2}}, "Kernel 2"},
 		{AdaKV{Scorer: SnapKV{Kernel: 2}}, "Kernel 2"},
 		{AdaKV{Scorer: CriticalKV{Scorer: AdaKV{}}}, "budgets of their own"},
+		{AdaKV{Scorer: ChunkKV{Scorer: PyramidKV{Scorer: AdaKV{}}, PerHead: true}}, "budgets of their own"},
+		{AdaKV{Scorer: LagKV{}}, "all heads alike"},
+		{AdaKV{Scorer: PyramidKV{Scorer: ChunkKV{}}}, "all heads alike"},
+		{AdaKV{Scorer: ChunkKV{Scorer: LagKV{}, PerHead: true}}, "all heads alike"},
+		{ChunkKV{Scorer: AdaKV{}}, "the other way round"},
+		{ChunkKV{Scorer: SnapKV{Kernel: 2}}, "Kernel 2"},
+		{ChunkKV{Length: -1}, "Length -1"},
+		{LagKV{Budget: -1}, "Budget -1"},
+		{LagKV{Lag: -1}, "Lag -1"},
+		{LagKV{Budget: 100, Lag: 49}, "Lag 49"},
+		{LagKV{Lag: math.MaxInt}, "Lag 9223372036854775807"},
+		{CurDKV{Budget: 3, Sink: 4}, "Sink 4"},
+		{CurDKV{Budget: -1}, "Budget -1"},
+		{NonCausalAttention{Budget: -1}, "Budget -1"},
+		{NonCausalAttention{Chunk: -1}, "Chunk -1"},
+		{NonCausalAttention{Sink: -1}, "Sink -1"},
+		{NonCausalAttention{Budget: 8, Sink: 5, Recent: 4}, "Recent 4"},
 		{CriticalKV{First: 2}, "First 2"},
 		{CriticalKV{Epsilon: math.Inf(1)}, "Epsilon"},
 		{ExpectedAttention{Budget: 3, Sink: 4}, "Sink 4"},
@@ -94,7 +111,12 @@ func TestPairsThatCannotWork(t *testing.T) {
 		_, err := kvcache.New(kvcache.Shape{NumLayers: 1, NumHeads: 1, NumKVHeads: 1, HeadDim: 2}, kvcache.Config{Policy: p})
 		require.ErrorContains(t, err, "wants a Config.Model", "%T", p)
 	}
-	require.NoError(t, Recycled{Over: AdaKV{Scorer: KeyDiff{}}}.Check(kvcache.Shape{}, kvcache.Config{}))
+	for _, p := range []kvcache.Checker{
+		Recycled{Over: AdaKV{Scorer: KeyDiff{}}}, AdaKV{Scorer: LagKV{Cross: true}}, AdaKV{Scorer: ChunkKV{PerHead: true}},
+		LagKV{Budget: 1}, LagKV{Budget: 5}, LagKV{Budget: 100, Lag: 48}, CurDKV{Budget: 1}, NonCausalAttention{Budget: 1},
+	} {
+		require.NoError(t, p.Check(kvcache.Shape{}, kvcache.Config{}), "%+v", p)
+	}
 }
 
 // Lots are fair: over many positions each half of them keeps about half, heads

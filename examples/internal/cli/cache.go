@@ -55,6 +55,18 @@ var methods = []method{
 	}},
 	{"criticalkv", []string{"budget", "observe", "kernel"}, func(c *Cache) kvcache.Policy { return policy.CriticalKV{Scorer: c.snapKV()} }},
 	{"keydiff", []string{"budget"}, func(c *Cache) kvcache.Policy { return policy.KeyDiff{Budget: c.Budget} }},
+	{"lagkv", []string{"budget"}, func(c *Cache) kvcache.Policy { return policy.LagKV{Budget: c.Budget} }},
+	{"curdkv", []string{"budget"}, func(c *Cache) kvcache.Policy { return policy.CurDKV{Budget: c.Budget} }},
+	{"noncausalattention", []string{"budget"}, func(c *Cache) kvcache.Policy { return policy.NonCausalAttention{Budget: c.Budget} }},
+	{"chunkkv", []string{"budget", "observe"}, func(c *Cache) kvcache.Policy { // chunks in place of pooling
+		return policy.ChunkKV{Scorer: policy.SnapKV{Budget: c.Budget, Observe: c.observe, Kernel: 1}}
+	}},
+	{"chunkkv-keydiff", []string{"budget"}, func(c *Cache) kvcache.Policy {
+		return policy.ChunkKV{Scorer: policy.KeyDiff{Budget: c.Budget}}
+	}},
+	{"chunkkv-expectedattention", []string{"budget"}, func(c *Cache) kvcache.Policy {
+		return policy.ChunkKV{Scorer: policy.ExpectedAttention{Budget: c.Budget}}
+	}},
 	{"recycled", []string{"budget", "stride", "kernel"}, func(c *Cache) kvcache.Policy {
 		return policy.Recycled{TopK: c.Budget, Stride: c.stride, Kernel: c.kernel}
 	}},
@@ -91,7 +103,7 @@ func CacheFlags(fs *flag.FlagSet) *Cache {
 	formats := "format of cached %s: " + strings.Join(quant.Names(), ", ")
 	fs.StringVar(&c.Policy, "policy", "none", "what stays in the cache, none being everything: "+methodNames())
 	fs.IntVar(&c.Budget, "budget", 1024, "`rows` per KV head that the policy leaves, or that recycled shows")
-	fs.IntVar(&c.observe, "observe", 0, "`rows` at the prompt's end that vote in snapkv and what is built on it; 0: 32, or half a small budget")
+	fs.IntVar(&c.observe, "observe", 0, "`rows` at the prompt's end that vote in snapkv and what is built on it, such as chunkkv; 0: 32, or half a small budget")
 	fs.IntVar(&c.kernel, "kernel", 0, "neighbouring `rows` over which the same ones and recycled pool attention, odd; 0: 5, recycled 7")
 	fs.IntVar(&c.sink, "sink", 4, "first `rows` among the budget of window, streamingllm")
 	fs.IntVar(&c.stride, "stride", 10, "`tokens` from one full step of recycled to the next")

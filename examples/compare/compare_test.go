@@ -87,6 +87,19 @@ func checkSVG(t *testing.T, text string) {
 	}
 }
 
+// A policy's line goes through its own scores, at 100 % too, where it need not
+// have the full cache's; that has a line of its own.
+func TestQualityPicture(t *testing.T) {
+	st := &study{o: options{policies: []string{"tova"}, keep: []float64{1, 0.5}, positions: []eval.Position{eval.After}}}
+	for c, score := range map[config]float64{{full, 1}: 1, {"tova", 1}: 0.5, {"tova", 0.5}: 0} {
+		st.cells = append(st.cells, &cell{config: c, position: eval.After, results: []*eval.Result{{Score: score}}})
+	}
+	picture := st.qualityPicture()
+	checkSVG(t, picture)
+	require.Contains(t, picture, `points="424,205 68,370 "`, "half way up at 100 %, at the bottom at 50 %")
+	require.Contains(t, picture, `<line x1="56" y1="40" x2="436" y2="40" stroke="`+ink+`" stroke-width="1"/>`)
+}
+
 // An interruption leaves a report of what is known.
 func TestInterrupted(t *testing.T) {
 	o, err := parse(append(quick, "-model", model(t), "-out", t.TempDir(), "-parallel", "1"), io.Discard)

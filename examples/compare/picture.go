@@ -68,12 +68,10 @@ type style struct {
 
 var colors = []string{"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a4fbf", "#8c564b", "#5f5f5f"}
 
+var dashes = []string{"", "6 3", "2 2"}
+
 func styleOf(i int) style {
-	dash := ""
-	if i >= len(colors) {
-		dash = "6 3"
-	}
-	return style{colors[i%len(colors)], i % 4, dash}
+	return style{colors[i%len(colors)], i % 4, dashes[i/len(colors)%len(dashes)]}
 }
 
 func (p *picture) curve(points [][2]float64, s style) {

@@ -11,13 +11,13 @@ import (
 )
 
 // qualityPicture draws the mean score of all tasks over the share kept, a panel
-// for each position of the question, a line for each policy.
+// for each position of the question, a line for each policy, and a thin one for
+// the full cache.
 func (st *study) qualityPicture() string {
 	const panel, height, margin = 380.0, 330.0, 56.0
 	n := float64(len(st.o.positions))
-	p := newPicture(n*(panel+margin)+70+nameWidth(st.o.policies), height+100)
-	shares := append([]float64{1}, st.o.keep...)
-	shares = slices.Compact(shares)
+	p := newPicture(n*(panel+margin)+70+nameWidth(st.o.policies), max(height+100, 78+22*float64(len(st.o.policies))))
+	shares := st.o.keep
 	low, high := math.Log(shares[len(shares)-1]), math.Log(shares[0])
 	if low == high {
 		low = high - 1
@@ -40,10 +40,13 @@ func (st *study) qualityPicture() string {
 		if i == 0 {
 			p.upright(16, y0+height/2, small+1, "mean score of the tasks, %")
 		}
+		if m := st.mean(config{full, 1}, pos); m.N > 0 {
+			p.line(x0, y(m.Score), x0+panel, y(m.Score), ink, 1)
+		}
 		for j, name := range st.o.policies {
-			points := [][2]float64{{x(1), y(st.mean(config{full, 1}, pos).Score)}}
-			for _, keep := range st.o.keep {
-				if m := st.mean(config{name, keep}, pos); keep < 1 && m.N > 0 {
+			var points [][2]float64
+			for _, keep := range shares {
+				if m := st.mean(config{name, keep}, pos); m.N > 0 {
 					points = append(points, [2]float64{x(keep), y(m.Score)})
 				}
 			}
@@ -51,8 +54,10 @@ func (st *study) qualityPicture() string {
 		}
 	}
 	x0 := n*(panel+margin) + 24
+	p.line(x0, 56, x0+28, 56, ink, 1)
+	p.text(x0+38, 60, small+1, left, ink, "full cache")
 	for i, name := range st.ranking() {
-		j, y := slices.Index(st.o.policies, name), 56+22*float64(i)
+		j, y := slices.Index(st.o.policies, name), 78+22*float64(i)
 		p.sample(x0, y, styleOf(j))
 		p.text(x0+38, y+4, small+1, left, ink, name)
 	}

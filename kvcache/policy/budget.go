@@ -41,8 +41,13 @@ func (p SnapKV) WithBudget(_ kvcache.Shape, rows int) kvcache.Policy {
 	return p
 }
 
-// WithBudget implements kvcache.Budgeted, half for each.
+// WithBudget implements kvcache.Budgeted, half for each if there are to be
+// recent rows.
 func (p H2O) WithBudget(_ kvcache.Shape, rows int) kvcache.Policy {
+	if p.Recent < 0 {
+		p.Heavy = rows
+		return p
+	}
 	p.Heavy = rest(rows, (rows+1)/2)
 	p.Recent = rows - p.Heavy
 	return p
@@ -116,7 +121,10 @@ func (p LookM) WithBudget(_ kvcache.Shape, rows int) kvcache.Policy {
 // WithBudget implements kvcache.Budgeted. The Scorer gets less by what rounding
 // may add.
 func (p PyramidKV) WithBudget(shape kvcache.Shape, rows int) kvcache.Policy {
-	s, ok := budgeted(scorer(p.Scorer), shape, max(1, rows-shape.NumLayers/2)).(Scorer)
+	if !p.ShareWindow {
+		rows = max(1, rows-shape.NumLayers/2)
+	}
+	s, ok := budgeted(scorer(p.Scorer), shape, rows).(Scorer)
 	if !ok {
 		return nil
 	}

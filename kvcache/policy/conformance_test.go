@@ -123,9 +123,24 @@ func TestConformance(t *testing.T) {
 			Tight: policy.TOVA{Budget: 70}, Rows: 70,
 		},
 		{
+			Name:  "h2o-perquery",
+			Ample: policy.H2O{Heavy: ample, Recent: -1, PerQuery: true},
+			Tight: policy.H2O{Heavy: 70, Recent: -1, PerQuery: true}, Rows: 70,
+		},
+		{
+			Name:  "tova-recent",
+			Ample: policy.TOVA{Budget: ample, Recent: 8},
+			Tight: policy.TOVA{Budget: 70, Recent: 8}, Rows: 70,
+		},
+		{
 			Name:  "pyramidkv",
 			Ample: policy.PyramidKV{Scorer: policy.SnapKV{Budget: ample}},
 			Tight: policy.PyramidKV{Scorer: policy.SnapKV{Budget: 70, Observe: 16}}, Layers: []int{122, 70, 18}, Grow: true,
+		},
+		{
+			Name:  "pyramidkv-sharewindow",
+			Ample: policy.PyramidKV{Scorer: policy.SnapKV{Budget: ample}, ShareWindow: true},
+			Tight: policy.PyramidKV{Scorer: policy.SnapKV{Budget: 80, Observe: 4}, ShareWindow: true}, Layers: []int{156, 80, 4}, Grow: true,
 		},
 		{
 			Name:  "adakv",

@@ -129,6 +129,6 @@ func TestH2OAddsUp(t *testing.T) {
 	require.Equal(t, [][]int32{{0, 1, 3}}, l.kept())
 	requireClose(t, []float32{1 + 1./2 + 1./3 + 1./4, 0.5, 0.25}, hd.Score())
 	require.ErrorContains(t, H2O{Heavy: -1}.Check(kvcache.Shape{}, kvcache.Config{}), "Heavy -1")
-	require.ErrorContains(t, H2O{Recent: -1}.Check(kvcache.Shape{}, kvcache.Config{}), "Recent -1")
+	require.Equal(t, H2O{Heavy: 9, Recent: -1}, H2O{Recent: -1}.WithBudget(kvcache.Shape{}, 9))
 	require.NoError(t, H2O{}.Check(kvcache.Shape{}, kvcache.Config{}))
 }

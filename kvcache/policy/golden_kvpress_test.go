@@ -43,6 +43,8 @@ type pressed struct {
 	Kept   [][]int32 `json:"kept_positions_sorted"`
 	Pruned [][]int32 `json:"pruned_positions_sorted"`
 	Heads  []int     `json:"kept_per_head"`
+	Keys   tensor    `json:"k_out"`
+	Slots  []int     `json:"k_out_slots"`
 	Params struct {
 		Floor float64 `json:"alpha_safeguard"`
 		First float64 `json:"first_stage_ratio"`
@@ -50,15 +52,25 @@ type pressed struct {
 	}
 }
 
-// run reads the input under a policy, as one prompt.
-func (c bundle) run(t *testing.T, p kvcache.Policy) *layer {
-	rope := attention.NewRope(c.Params.Dim, c.Params.Theta, nil, false)
+// layer returns an empty layer under a policy.
+func (c bundle) layer(t *testing.T, p kvcache.Policy) *layer {
 	wo := c.Inputs.Wo
-	l := newLayerOf(t, c.Params.Heads, c.Params.KVHeads, c.Params.Dim, p,
-		known{Rope: rope, Output: quant.Pack(quant.F32, wo.Data, wo.Shape[0], wo.Shape[1])})
+	return newLayerOf(t, c.Params.Heads, c.Params.KVHeads, c.Params.Dim, p, known{
+		Rope: attention.NewRope(c.Params.Dim, c.Params.Theta, nil, false), Output: quant.Pack(quant.F32, wo.Data, wo.Shape[0], wo.Shape[1]),
+	})
+}
+
+// read reads the input as one prompt.
+func (c bundle) read(l *layer) {
 	q := c.Inputs.Q.tokenMajor(1)
-	rotate(rope, q, c.Params.Heads, c.Params.Dim)
+	rotate(l.c.Layer(0).Weights.Rope, q, c.Params.Heads, c.Params.Dim)
 	l.step(true, q, c.Inputs.K.tokenMajor(1), c.Inputs.V.tokenMajor(1))
+}
+
+// run reads the input under a policy.
+func (c bundle) run(t *testing.T, p kvcache.Policy) *layer {
+	l := c.layer(t, p)
+	c.read(l)
 	return l
 }
 
@@ -86,6 +98,8 @@ func TestKVPressGolden(t *testing.T) {
 			"snapkv":                           snap,
 			"snapkv_from_attentions":           SnapKV{Budget: p.Kept, Observe: p.Window, Kernel: p.Kernel, PoolFirst: true},
 			"keydiff":                          KeyDiff{Budget: p.Kept},
+			"tova":                             TOVA{Budget: p.Kept, Recent: 1},
+			"observed_attention":               H2O{Heavy: p.Kept, Recent: -1, PerQuery: true},
 			"cur":                              CurDKV{Budget: p.Kept, Sink: p.Sink, Local: p.Local},
 			"streaming_llm":                    Window{Sink: p.Sink, Recent: p.Kept - p.Sink},
 			"expected_attention":               expected,
@@ -240,6 +254,40 @@ func TestMergingPressGolden(t *testing.T) {
 		require.Equal(t, want.Kept, l.kept())
 		requireClose(t, want.Values.Data, l.values())
 		require.Equal(t, c.run(t, knorm{Random{Budget: c.Params.Kept}}).keys(), l.keys())
+	})
+}
+
+// kvpress turns the keys that stay to their slots. The renumbered window shows
+// them as if they stood there, but for a rotation that queries have too.
+func TestKeyRerotationGolden(t *testing.T) {
+	golden(t, "kvpress_bundle_*.json", func(t *testing.T, c bundle) {
+		want := c.Outputs["key_rerotation_streaming"]
+		require.NotEmpty(t, want.Slots)
+		pol := Window{Sink: c.Params.Sink, Recent: c.Params.Kept - c.Params.Sink, Renumber: true}
+		l := c.run(t, pol)
+		require.Equal(t, want.Kept, l.kept())
+		layer := l.c.Layer(0)
+		plan := pol.Show(layer, kvcache.Step{})
+		dim := c.Params.Dim
+		var got []float32
+		for h := range layer.Heads {
+			hd := &layer.Heads[h]
+			k, cos, sin := make([]float32, dim), make([]float32, dim/2), make([]float32, dim/2)
+			for _, slot := range want.Slots {
+				at := func(slot int) int32 { // as shown
+					if slot < plan.Lead {
+						return hd.Pos()[slot] + plan.Shift
+					}
+					return hd.Pos()[slot]
+				}
+				require.Equal(t, int32(slot), at(slot)-at(0), "rows are shown side by side")
+				hd.Rows(k, nil, slot, slot+1)
+				layer.Weights.Rope.Angles(cos, sin, at(slot)-hd.Pos()[slot]-at(0))
+				layer.Weights.Rope.Rotate(k, cos, sin, 1, dim)
+				got = append(got, k...)
+			}
+		}
+		requireClose(t, want.Keys.Data, got)
 	})
 }
 

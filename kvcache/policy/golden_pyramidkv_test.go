@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -8,9 +9,8 @@ import (
 	"github.com/winnowlm/winnow/kvcache"
 )
 
-// The budgets of KVCache-Factory and of Ada-KV's code, which agree here. The
-// file's third list, of kvpress, is of budgets by ratio in another arithmetic,
-// to which nothing here corresponds.
+// The budgets of KVCache-Factory and of Ada-KV's code, which agree here, and
+// those of kvpress, which follow from a ratio.
 func TestPyramidKVBudgetsGolden(t *testing.T) {
 	type budgetCase struct {
 		Outputs struct {
@@ -23,6 +23,14 @@ func TestPyramidKVBudgetsGolden(t *testing.T) {
 				Factory  []int `json:"kept_per_layer_kvcache_factory"`
 				AdaKV    []int `json:"kept_per_layer_adakv_repo"`
 			} `json:"fixed_capacity_rows"`
+			Ratios []struct {
+				Len    int     `json:"seq_len"`
+				Ratio  float64 `json:"compression_ratio"`
+				Window int     `json:"window_size"`
+				Beta   int     `json:"beta"`
+				Layers int     `json:"num_layers"`
+				Kept   []int   `json:"budget_per_layer"`
+			} `json:"kvpress_ratio_rows"`
 		}
 	}
 	golden(t, "pyramidkv_budgets_*.json", func(t *testing.T, c budgetCase) {
@@ -39,6 +47,46 @@ func TestPyramidKVBudgetsGolden(t *testing.T) {
 			}
 			require.Equal(t, r.Factory, kept, "%+v", r)
 			require.Equal(t, r.AdaKV, kept, "%+v", r)
+		}
+		require.NotEmpty(t, c.Outputs.Ratios)
+		for _, r := range c.Outputs.Ratios {
+			var kept []int
+			for i := range r.Layers {
+				kept = append(kept, PyramidKV{Beta: r.Beta}.shareAll(float64(r.Len)*(1-r.Ratio), r.Len-r.Window, r.Window, i, r.Layers))
+			}
+			require.Equal(t, r.Kept, kept, "%+v", r)
+		}
+	})
+}
+
+// kvpress keeps these rows in each layer; equal scores leave it a choice.
+func TestPyramidKVShareWindowGolden(t *testing.T) {
+	type pyramidBundle struct {
+		bundle
+		Outputs struct {
+			PyramidKV struct {
+				Layers []struct {
+					Index   int `json:"layer_idx"`
+					Layers  int `json:"num_layers"`
+					Beta    int
+					Budget  int
+					MustMay []struct{ Must, May []int32 } `json:"must_may"`
+				}
+			}
+		}
+	}
+	golden(t, "kvpress_bundle_*.json", func(t *testing.T, c pyramidBundle) {
+		p := c.Params
+		require.NotEmpty(t, c.Outputs.PyramidKV.Layers)
+		for _, want := range c.Outputs.PyramidKV.Layers {
+			l := c.layer(t, PyramidKV{Scorer: SnapKV{Budget: p.Kept, Observe: p.Window, Kernel: p.Kernel}, Beta: want.Beta, ShareWindow: true})
+			l.c.Layer(0).Index, l.c.Layer(0).NumLayers = want.Index, want.Layers
+			c.read(l)
+			for h, kept := range l.kept() {
+				require.Len(t, kept, want.Budget, "layer %d", want.Index)
+				require.Subset(t, kept, want.MustMay[h].Must, "layer %d", want.Index)
+				require.Subset(t, slices.Concat(want.MustMay[h].Must, want.MustMay[h].May), kept, "layer %d", want.Index)
+			}
 		}
 	})
 }
@@ -105,6 +153,16 @@ func TestPyramidKVShare(t *testing.T) {
 	require.Equal(t, []int{100, 100}, shares(100, 199, 32, 2), "a short prompt")
 	require.Equal(t, []int{168, 100, 32}, shares(100, 200, 32, 3), "the first layer has no more rows")
 	require.Equal(t, []int{8, 8}, shares(8, 20, 32, 2), "the window is the prompt")
+	for window, layers := range map[int]int{32: 7, 16: 8, 5: 3} { // halves and thirds cancel out
+		for _, b := range []int{41, 100, 333} {
+			sum := 0
+			for i := range layers {
+				sum += window + PyramidKV{Beta: 20, ShareWindow: true}.share(b-window, 4096, window, i, layers)
+			}
+			require.Equal(t, b*layers, sum)
+		}
+	}
+	require.Equal(t, 68, PyramidKV{Beta: 20, ShareWindow: true}.share(68, 4096, 32, 3, 7), "the last layer would have less than its window")
 	require.ErrorContains(t, PyramidKV{Beta: -1}.Check(kvcache.Shape{}, kvcache.Config{}), "Beta")
 	require.ErrorContains(t, PyramidKV{Scorer: SnapKV{Kernel: 2}}.Check(kvcache.Shape{}, kvcache.Config{}), "Kernel")
 	require.NoError(t, PyramidKV{}.Check(kvcache.Shape{}, kvcache.Config{}))

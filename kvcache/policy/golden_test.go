@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -256,31 +257,40 @@ func rotate(r *attention.Rope, x []float32, heads, dim int) {
 	}
 }
 
-// windowKeeps returns the positions that p leaves of a prompt of n tokens.
-func windowKeeps(t *testing.T, p Window, n int) []int32 {
+// windowKeeps returns the positions that p leaves of prompts of these lengths.
+func windowKeeps(t *testing.T, p Window, prompts ...int) []int32 {
 	l := newLayer(t, 1, 1, 2, p)
-	x := make([]float32, 2*n)
-	l.step(true, x, x, x)
+	for _, n := range prompts {
+		x := make([]float32, 2*n)
+		l.step(true, x, x, x)
+	}
 	return l.kept()[0]
 }
 
-// What the official cache keeps after a forward pass. The file's other column,
-// evict_for_space, makes room before a prompt; here a prompt may exceed the
-// window and is cut when it ends, so nothing corresponds to it.
+// What the official cache keeps after a forward pass. Its evict_for_space makes
+// room before a prompt; here that is made when the prompt ends, and what it
+// leaves of the rows before it is the same.
 func TestStreamingLLMEvictGolden(t *testing.T) {
 	type evictCase struct {
 		Outputs struct {
 			Rows []struct {
 				Start, Recent int
 				Len           int     `json:"cache_len"`
+				Coming        int     `json:"num_coming"`
 				After         []int32 `json:"after_call"`
+				Space         []int32 `json:"after_evict_for_space"`
 			}
 		}
 	}
 	golden(t, "streamingllm_evict_*.json", func(t *testing.T, c evictCase) {
 		require.NotEmpty(t, c.Outputs.Rows)
 		for _, r := range c.Outputs.Rows {
-			require.Equal(t, r.After, windowKeeps(t, Window{Sink: r.Start, Recent: r.Recent}, r.Len), "%+v", r)
+			p := Window{Sink: r.Start, Recent: r.Recent}
+			require.Equal(t, r.After, windowKeeps(t, p, r.Len), "%+v", r)
+			if r.Coming > 0 {
+				both := windowKeeps(t, p, r.Len, r.Coming)
+				require.Equal(t, span(slices.Clone(r.Space), r.Len, r.Len+r.Coming), both, "%+v", r)
+			}
 		}
 	})
 }

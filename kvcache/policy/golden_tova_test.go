@@ -44,4 +44,12 @@ func TestTOVAProtectsNothing(t *testing.T) {
 	l.step(false, zero[:4], zero[:4], zero[:4])
 	require.Equal(t, [][]int32{{2, 6}, {0, 1, 2}}, l.kept())
 	require.ErrorContains(t, TOVA{Budget: -1}.Check(kvcache.Shape{}, kvcache.Config{}), "Budget")
+	require.ErrorContains(t, TOVA{Budget: 4, Recent: 5}.Check(kvcache.Shape{}, kvcache.Config{}), "Recent 5")
+	require.ErrorContains(t, TOVA{Recent: -1}.Check(kvcache.Shape{}, kvcache.Config{}), "Recent -1")
+
+	l = newLayer(t, 2, 2, 2, TOVA{Budget: 3, Recent: 2})
+	l.step(true, zero, zero, zero)
+	require.Equal(t, [][]int32{{0, 3, 4}, {0, 3, 4}}, l.kept())
+	l.step(false, zero[:4], zero[:4], zero[:4])
+	require.Equal(t, [][]int32{{0, 4, 5}, {0, 4, 5}}, l.kept(), "a new row stays")
 }

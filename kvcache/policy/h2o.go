@@ -16,13 +16,17 @@ import (
 // The original handles models with one query head per KV head only; here the
 // weights of a group are averaged. Every query of a prompt is watched, which
 // costs as much again as computing its logits, but no more memory: only the
-// sums are kept. Sums are not divided by the number of queries that could see a
-// row, so early rows are favoured, as published. Not taken over: sums that run
-// over a whole batch, a row leaving the recent ones being hidden for a step,
-// and choosing by queries yet to come. Equal sums: the lower position stays.
+// sums are kept. Sums favour early rows, which more queries saw, as published;
+// with PerQuery they do not. Not taken over: sums that run over a whole batch, a
+// row leaving the recent ones being hidden for a step, and choosing by queries
+// yet to come. Equal sums: the lower position stays.
 type H2O struct {
 	Heavy  int // 0: 512
-	Recent int // 0: 512
+	Recent int // 0: 512; negative: none
+
+	// PerQuery divides a row's sum by the number of positions from its own to
+	// the last: kvpress's ObservedAttention, which protects no recent rows.
+	PerQuery bool
 }
 
 func (p H2O) filled() H2O {
@@ -32,13 +36,14 @@ func (p H2O) filled() H2O {
 	if p.Recent == 0 {
 		p.Recent = defaultBudget / 2
 	}
+	p.Recent = max(0, p.Recent)
 	return p
 }
 
-// Check refuses negative sizes.
+// Check refuses a negative number of heavy rows.
 func (p H2O) Check(kvcache.Shape, kvcache.Config) error {
-	if p.Heavy < 0 || p.Recent < 0 {
-		return fmt.Errorf("policy: H2O: got Heavy %d and Recent %d, want at least 1", p.Heavy, p.Recent)
+	if p.Heavy < 0 {
+		return fmt.Errorf("policy: H2O: got Heavy %d, want at least 1", p.Heavy)
 	}
 	return nil
 }
@@ -63,6 +68,19 @@ func (p H2O) Keep(l *kvcache.Layer, s kvcache.Step, seen *attention.Scores) {
 				score[j] += w / float32(l.Group)
 			}
 		}
-		keepBest(l, l.Heads[h:h+1], score[:max(0, hd.Len()-p.Recent)], p.Heavy)
+		score = score[:max(0, hd.Len()-p.Recent)]
+		if p.PerQuery {
+			score = perQuery(l.Floats(len(score)), score, hd.Pos(), s.Pos[len(s.Pos)-1])
+		}
+		keepBest(l, l.Heads[h:h+1], score, p.Heavy)
 	}
+}
+
+// perQuery writes to dst the sums of rows at these positions divided by the
+// number of queries from there to the last.
+func perQuery(dst, sum []float32, pos []int32, last int32) []float32 {
+	for j, x := range sum {
+		dst[j] = x / float32(last-pos[j]+1)
+	}
+	return dst
 }

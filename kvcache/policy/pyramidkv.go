@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/winnowlm/winnow/attention"
 	"github.com/winnowlm/winnow/kvcache"
@@ -21,6 +22,12 @@ import (
 type PyramidKV struct {
 	Scorer Scorer // nil: SnapKV{}
 	Beta   int    // how much steeper than flat; 0: 20
+
+	// ShareWindow has the layers share out the window's rows too, in real
+	// numbers, rounded to even, as kvpress does: their mean is then the budget,
+	// exactly. As there all layers have that where the last would get less than
+	// its window.
+	ShareWindow bool
 }
 
 const defaultBeta = 20
@@ -72,6 +79,9 @@ func (p PyramidKV) Rank(l *kvcache.Layer, s kvcache.Step, seen *attention.Scores
 // share returns what a layer keeps beside the window where b is the mean.
 func (p PyramidKV) share(b, length, window, layer, numLayers int) int {
 	past := length - window
+	if p.ShareWindow {
+		return p.shareAll(float64(b+window), past, window, layer, numLayers) - window
+	}
 	if length < 2*b || past <= b || numLayers == 1 {
 		return b
 	}
@@ -79,4 +89,16 @@ func (p PyramidKV) share(b, length, window, layer, numLayers int) int {
 	last := 2*b - first
 	// first ≥ b ≥ last, so that this division rounds down as the original's does.
 	return first - layer*((first-last)/(numLayers-1))
+}
+
+// shareAll returns what a layer keeps, the window included, where mean is the
+// mean and past rows are before the window.
+func (p PyramidKV) shareAll(mean float64, past, window, layer, numLayers int) int {
+	first := min(2*mean-mean/float64(p.Beta), float64(past))
+	last := 2*mean - first
+	if numLayers == 1 || first < last || last < float64(window) {
+		return int(math.RoundToEven(mean))
+	}
+	step := (first - last) / float64(numLayers-1)
+	return int(math.RoundToEven(first - float64(layer)*step))
 }

@@ -14,11 +14,13 @@ import (
 // schwartz-lab-NLP/TOVA).
 //
 // Nothing is protected: not the first rows, nor the last, so that a token may
-// be dropped in the step that it came in. A prompt's last token alone decides
-// what stays of it. Heads whose rows differ, of a cache that another policy
-// began, are cut each for itself. Equal weights: the lower position stays.
+// be dropped in the step that it came in, unless Recent says otherwise: other
+// code has the last one stay (kvpress). A prompt's last token alone decides what
+// stays of it. Heads whose rows differ, of a cache that another policy began,
+// are cut each for itself. Equal weights: the lower position stays.
 type TOVA struct {
 	Budget int // 0: 1024
+	Recent int // of these, last rows that stay in any case
 }
 
 func (p TOVA) budget() int {
@@ -28,10 +30,13 @@ func (p TOVA) budget() int {
 	return p.Budget
 }
 
-// Check refuses a negative budget.
+// Check refuses sizes that cannot be.
 func (p TOVA) Check(kvcache.Shape, kvcache.Config) error {
 	if p.Budget < 0 {
 		return fmt.Errorf("policy: TOVA: got Budget %d, want at least 1", p.Budget)
+	}
+	if p.Recent < 0 || p.Recent > p.budget() {
+		return fmt.Errorf("policy: TOVA: got Recent %d, want 0 to the budget of %d", p.Recent, p.budget())
 	}
 	return nil
 }
@@ -50,13 +55,19 @@ func (p TOVA) Keep(l *kvcache.Layer, s kvcache.Step, seen *attention.Scores) {
 		return
 	}
 	if aligned(l.Heads) {
-		if l.Heads[0].Len() > p.budget() {
-			keepBest(l, l.Heads, Mean.combine(l.Floats(l.Heads[0].Len()), seen.Mass), p.budget())
-		}
+		p.cut(l, l.Heads, seen.Mass)
 		return
 	}
 	for h := range l.Heads {
-		keepBest(l, l.Heads[h:h+1], Mean.combine(l.Floats(l.Heads[h].Len()), group(l, seen, h)), p.budget())
+		p.cut(l, l.Heads[h:h+1], group(l, seen, h))
+	}
+}
+
+// cut drops what heads with the same rows have more than the budget.
+func (p TOVA) cut(l *kvcache.Layer, heads []kvcache.Head, mass [][]float32) {
+	if rows := heads[0].Len(); rows > p.budget() {
+		score := Mean.combine(l.Floats(rows), mass)
+		keepBest(l, heads, score[:rows-p.Recent], p.budget()-p.Recent)
 	}
 }
 

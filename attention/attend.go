@@ -1,6 +1,7 @@
 package attention
 
 import (
+	"math/bits"
 	"sort"
 
 	"github.com/winnowlm/winnow/internal/vec"
@@ -16,8 +17,12 @@ const QueryRows = 64
 // that goroutines may share the ranges and no bit depends on how they do.
 const RangeRows = 256
 
-// TileQueries returns how many queries of a step make a tile.
-func (p Params) TileQueries() int { return max(1, QueryRows/p.Group()) }
+// TileQueries returns how many queries of a step make a tile: a power of two, so
+// that few tiles of a prompt lie in two blocks, whose rows both see twice, exact
+// and encoded.
+func (p Params) TileQueries() int {
+	return 1 << max(0, bits.Len(uint(QueryRows/p.Group()))-1)
+}
 
 // Work is the scratch memory of one goroutine. The zero value is ready.
 type Work struct {
@@ -28,6 +33,7 @@ type Work struct {
 	f, g        []float32 // [rows] factors of what is added up
 	cos, sin    []float32
 	noted       [][]float32 // where logits are left, as Scores.noted says
+	short       Span        // one that is cut
 }
 
 // Attend computes the queries lo..hi of the step for the query heads that
@@ -111,12 +117,30 @@ func (w *Work) attend(o *Partial, spans []Span, n int, pos []int32, p Params) {
 		if i+1 < len(spans) {
 			next = spans[i+1].K
 		}
+		s = w.cut(s, pos[len(pos)-1])
 		w.logits(s, pos, p)
 		for g, row := range w.noted {
 			copy(row[s.At:], w.s[g*BlockRows:][:len(s.Pos)])
 		}
 		w.fold(o, s, next)
 	}
+}
+
+// cut returns s without rows after position at, which no query of the tile sees,
+// but for a few that fill a vector. What is noted is of all rows.
+func (w *Work) cut(s *Span, at int32) *Span {
+	n := len(s.Pos)
+	if s.Pos[n-1] <= at || w.noted != nil {
+		return s
+	}
+	const lanes = 16
+	n = min(n, (s.after(at)+lanes-1)/lanes*lanes)
+	w.short = *s
+	w.short.Pos = s.Pos[:n]
+	if s.Pick != nil {
+		w.short.Pick = s.Pick[:n]
+	}
+	return &w.short
 }
 
 // load gathers the tile's query rows of one KV head, scaled, for products with

@@ -73,11 +73,11 @@ func (o *Partial) write(dst []float32, scores *Scores, p Params, h, lo int) {
 	group, dim := p.Group(), p.HeadDim
 	for r, sum := range o.sum {
 		t, head := lo+r/group, h*group+r%group
-		out := dst[(t*p.NumHeads+head)*dim:][:dim]
-		copy(out, o.acc[r*dim:])
+		acc := o.acc[r*dim:][:dim]
 		if sum > 0 {
-			vec.Scale(out, 1/sum)
+			vec.Scale(acc, 1/sum) // here and not in dst, which is seldom in the cache
 		}
+		copy(dst[(t*p.NumHeads+head)*dim:], acc)
 		if scores != nil && t >= scores.From {
 			scores.norms[(t-scores.From)*p.NumHeads+head] = norm{o.max[r], sum}
 		}

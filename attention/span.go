@@ -19,6 +19,11 @@ func (s *Span) seen(pos []int32, p Params) bool {
 	return p.Window == 0 || s.Pos[len(s.Pos)-1] > first-p.Window
 }
 
+// after returns the index of the first row after position at.
+func (s *Span) after(at int32) int {
+	return sort.Search(len(s.Pos), func(j int) bool { return s.Pos[j] > at })
+}
+
 // visible returns the range of rows that a query at position at may see.
 func (s *Span) visible(at, window int32) (first, last int) {
 	if at < s.From || at >= s.Until {
@@ -26,10 +31,10 @@ func (s *Span) visible(at, window int32) (first, last int) {
 	}
 	last = len(s.Pos)
 	if s.Pos[last-1] > at {
-		last = sort.Search(last, func(j int) bool { return s.Pos[j] > at })
+		last = s.after(at)
 	}
 	if window > 0 && last > 0 && s.Pos[0] <= at-window {
-		first = sort.Search(last, func(j int) bool { return s.Pos[j] > at-window })
+		first = min(last, s.after(at-window))
 	}
 	return first, last
 }

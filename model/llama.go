@@ -94,8 +94,7 @@ func (m *Llama) attend(i int, s *Scratch) {
 func (m *Llama) feedForward(i int, s *Scratch) {
 	l := &m.layers[i]
 	s.normalize(s.delta, l.ffnNorm, l.gate, l.up)
-	s.multiply(&s.in, product{l.gate, s.gate}, product{l.up, s.up})
-	s.activate(l.down)
+	s.gated(l)
 	s.multiply(&s.hidden, product{l.down, s.delta})
 	s.add()
 }

@@ -40,7 +40,7 @@ type Scratch struct {
 	att     quant.Input // [n][NumHeads·HeadDim] attention's output
 	mixed   []float32   // its memory
 	gate    []float32   // [n][IntermediateSize], then the activations
-	up      []float32
+	up      []float32   // the same, of few rows
 	hidden  quant.Input // of gate
 	delta   []float32   // [n][HiddenSize] what is added to x
 
@@ -87,8 +87,9 @@ func (s *Scratch) begin(m *Llama, seqs []Seq) {
 	s.normed, s.delta = vec.Resize(s.normed, n*d), vec.Resize(s.delta, n*d)
 	s.q, s.mixed = vec.Resize(s.q, n*c.NumHeads*c.HeadDim), vec.Resize(s.mixed, n*c.NumHeads*c.HeadDim)
 	s.k, s.v = vec.Resize(s.k, n*c.NumKVHeads*c.HeadDim), vec.Resize(s.v, n*c.NumKVHeads*c.HeadDim)
-	s.gate, s.up = vec.Resize(s.gate, n*c.IntermediateSize), vec.Resize(s.up, n*c.IntermediateSize)
+	s.gate = vec.Resize(s.gate, n*c.IntermediateSize)
 	s.tasks.work = vec.Resize(s.tasks.work, m.pool.Threads())
+	s.tasks.gated.work = vec.Resize(s.tasks.gated.work, m.pool.Threads())
 }
 
 // Stream returns the residual stream between two layers of a pass, a row for

@@ -13,6 +13,7 @@ type tasks struct {
 	norm     normTask
 	encode   encodeTask
 	silu     siluTask
+	gated    gatedTask
 	position positionTask
 	add      addTask
 	products productsTask

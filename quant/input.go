@@ -33,6 +33,11 @@ func (in *Input) Reserve() {
 // before the first product.
 func (in *Input) EncodeRows(lo, hi int) { in.codes.Quantize(in.X, lo, hi) }
 
+// EncodeColumns makes the codes of columns lo..hi, multiples of 32, of all rows:
+// of x [N][hi-lo], whatever X is. Goroutines may do disjoint columns at the same
+// time.
+func (in *Input) EncodeColumns(x []float32, lo, hi int) { in.codes.QuantizeColumns(x, lo, hi) }
+
 // Integer reports whether a matrix of f with that many columns is multiplied by
 // the input's codes, so that Reserve and EncodeRows pay. Without codes its
 // products are exact and slow.

@@ -10,13 +10,13 @@ func axpy(f format, dst []float32, p []float32, ld, n int, w []byte, stride, row
 	axpyGo(f, dst, p, ld, n, w, stride, rows, cols)
 }
 
-func f16ToF32(dst []float32, src []byte)      { f16ToF32Go(dst, src) }
-func f32ToF16(dst []byte, src []float32)      { f32ToF16Go(dst, src) }
-func bf16ToF32(dst []float32, src []byte)     { bf16ToF32Go(dst, src) }
-func f32ToBF16(dst []byte, src []float32)     { f32ToBF16Go(dst, src) }
-func quantize(a *Q8, x []float32, lo, hi int) { quantizeGo(a, x, lo, hi) }
-func maxF32(x []float32) float32              { return maxGo(x) }
-func expSum(x []float32, max float32) float32 { return expSumGo(x, max) }
+func f16ToF32(dst []float32, src []byte)              { f16ToF32Go(dst, src) }
+func f32ToF16(dst []byte, src []float32)              { f32ToF16Go(dst, src) }
+func bf16ToF32(dst []float32, src []byte)             { bf16ToF32Go(dst, src) }
+func f32ToBF16(dst []byte, src []float32)             { f32ToBF16Go(dst, src) }
+func quantize(a *Q8, at int, x []float32, blocks int) { quantizeGo(a, at, x, blocks) }
+func maxF32(x []float32) float32                      { return maxGo(x) }
+func expSum(x []float32, max float32) float32         { return expSumGo(x, max) }
 func softmax(s []float32, ld, n int, most, sum, factor []float32) {
 	softmaxGo(s, ld, n, most, sum, factor)
 }

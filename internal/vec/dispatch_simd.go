@@ -182,15 +182,15 @@ func transpose(dst, src []float32, rows, cols int) {
 
 func (a *Q8) metaAt(b int) *byte { return (*byte)(unsafe.Pointer(&a.meta[b])) }
 
-func quantize(a *Q8, x []float32, lo, hi int) {
+// quantize encodes blocks of x as the values of a from the one numbered at.
+func quantize(a *Q8, at int, x []float32, blocks int) {
 	if level < cpu.SIMD {
-		quantizeGo(a, x, lo, hi)
+		quantizeGo(a, at, x, blocks)
 		return
 	}
-	i, blocks := lo*a.Cols, (hi-lo)*a.Cols/Block
 	var wide *int16
 	if len(a.wide) > 0 {
-		wide = &a.wide[i]
+		wide = &a.wide[at]
 	}
-	quantizeSIMD(&a.codes[i], wide, a.metaAt(i/Block), &x[i], blocks)
+	quantizeSIMD(&a.codes[at], wide, a.metaAt(at/Block), &x[0], blocks)
 }

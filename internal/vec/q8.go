@@ -55,7 +55,23 @@ func (a *Q8) Quantize(x []float32, lo, hi int) {
 	}
 	want("Q8.Quantize", "len(x)", len(x), hi*a.Cols)
 	if hi > lo && a.Cols > 0 {
-		quantize(a, x, lo, hi)
+		quantize(a, lo*a.Cols, x[lo*a.Cols:], (hi-lo)*a.Cols/Block)
+	}
+}
+
+// QuantizeColumns encodes columns lo to hi, multiples of Block, of all rows, which
+// are x, [N][hi-lo]. Several goroutines may encode disjoint columns at once.
+func (a *Q8) QuantizeColumns(x []float32, lo, hi int) {
+	if lo < 0 || hi < lo || hi > a.Cols || lo%Block != 0 || hi%Block != 0 {
+		panic(fmt.Sprintf("vec: Q8.QuantizeColumns: got columns %d to %d, want columns of %d in blocks of %d", lo, hi, a.Cols, Block))
+	}
+	cols := hi - lo
+	want("Q8.QuantizeColumns", "len(x)", len(x), a.N*cols)
+	if cols == 0 {
+		return
+	}
+	for q := range a.N {
+		quantize(a, q*a.Cols+lo, x[q*cols:], cols/Block)
 	}
 }
 

@@ -10,10 +10,10 @@ import (
 const tiniest = 0x1p-120
 
 // quantizeGo leaves the wide codes alone, which only assembly reads.
-func quantizeGo(a *Q8, x []float32, lo, hi int) {
-	blocks := a.Cols / Block
-	for b := lo * blocks; b < hi*blocks; b++ {
-		a.meta[b] = quantizeBlock((*[Block]int8)(a.codes[b*Block:]), (*[Block]float32)(x[b*Block:]))
+func quantizeGo(a *Q8, at int, x []float32, blocks int) {
+	codes, meta := a.codes[at:], a.meta[at/Block:]
+	for b := range blocks {
+		meta[b] = quantizeBlock((*[Block]int8)(codes[b*Block:]), (*[Block]float32)(x[b*Block:]))
 	}
 }
 

@@ -138,12 +138,25 @@ func TestQuantizeIsTheSameAtAllLevels(t *testing.T) {
 		for lo := 0; lo < n; lo += 2 {
 			a.Quantize(x, lo, lo+2)
 		}
+		byColumns := new(Q8)
+		byColumns.Resize(n, cols)
+		for lo := 0; lo < cols; lo += 5 * Block {
+			var part []float32
+			for q := range n {
+				part = append(part, x[q*cols+lo:][:5*Block]...)
+			}
+			byColumns.QuantizeColumns(part, lo, lo+5*Block)
+		}
 		assert.Equal(t, want.codes, a.codes)
+		assert.Equal(t, a.codes, byColumns.codes)
+		assert.Equal(t, a.wide, byColumns.wide)
 		for i, c := range a.wide {
 			require.EqualValues(t, a.codes[i], c)
 		}
 		for b := range a.meta {
 			requireSame(t, []float32{want.meta[b].scale}, []float32{a.meta[b].scale}, b)
+			requireSame(t, []float32{want.meta[b].scale}, []float32{byColumns.meta[b].scale}, b)
+			require.Equal(t, want.meta[b].offset, byColumns.meta[b].offset)
 			require.Equal(t, want.meta[b].offset, a.meta[b].offset)
 			require.Equal(t, want.meta[b].pairs, a.meta[b].pairs)
 		}
@@ -272,6 +285,8 @@ func TestQ8Panics(t *testing.T) {
 	a.Resize(2, 32)
 	assert.PanicsWithValue(t, "vec: Q8.Quantize: got rows 1 to 3, want rows of 2", func() { a.Quantize(make([]float32, 96), 1, 3) })
 	assert.PanicsWithValue(t, "vec: Q8.Quantize: got len(x) 63, want at least 64", func() { a.Quantize(make([]float32, 63), 1, 2) })
+	assert.PanicsWithValue(t, "vec: Q8.QuantizeColumns: got columns 0 to 16, want columns of 32 in blocks of 32", func() { a.QuantizeColumns(make([]float32, 64), 0, 16) })
+	assert.PanicsWithValue(t, "vec: Q8.QuantizeColumns: got len(x) 63, want at least 64", func() { a.QuantizeColumns(make([]float32, 63), 0, 32) })
 	a.Quantize(make([]float32, 64), 0, 2)
 	dst, w := make([]float32, 8), make([]byte, 4*sizeQ8_0)
 	assert.PanicsWithValue(t, "vec: MulQ8_0: got len(w) 135, want at least 136", func() { MulQ8_0(dst, 4, a, w[:135], 4) })

@@ -26,6 +26,14 @@ type Bounded interface {
 	Bounded() bool
 }
 
+// Gatherer is a Budgeted policy that has rows copied (Head.Gather), for which
+// MaxBytes leaves room.
+type Gatherer interface {
+	Budgeted
+	// Gathers returns the most rows that are copied of a head's n.
+	Gathers(n int) int
+}
+
 // divide turns MaxBytes into the policy's budget.
 func (c *Config) divide(shape Shape) error {
 	if c.MaxBytes == 0 {
@@ -59,7 +67,7 @@ func (c *Config) divide(shape Shape) error {
 // share is room for the last 63 rows as float32, for the encoded others, and for
 // 9 bytes of columns a row; if the policy is Bounded, also for evicted rows in
 // blocks that are not rewritten yet, which are at most 64, or a seventh of the
-// rows if that is more.
+// rows if that is more; if it is a Gatherer, also for the rows that it has copied.
 func (s Shape) RowsWithin(cfg Config, maxBytes int64) int {
 	cfg = cfg.filled()
 	share := maxBytes / int64(s.NumLayers*s.NumKVHeads)
@@ -77,8 +85,12 @@ func (c Config) worst(dim, n int) int64 {
 	if b, ok := c.Policy.(Bounded); ok && b.Bounded() {
 		slack = max(BlockRows, n/(slackShare-1))
 	}
-	size := func(f quant.Format) int64 {
-		return int64(f.Size(n-tail+slack, dim)) + int64(quant.F32.Size(tail, dim))
+	copied := 0
+	if g, ok := c.Policy.(Gatherer); ok {
+		copied = g.Gathers(n)
 	}
-	return size(c.K) + size(c.V) + int64(columnBytes*n)
+	size := func(f quant.Format) int64 {
+		return int64(f.Size(n-tail+slack+copied, dim)) + int64(quant.F32.Size(tail, dim))
+	}
+	return size(c.K) + size(c.V) + int64(columnBytes*n+gatheredColumns*copied)
 }

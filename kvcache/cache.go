@@ -32,14 +32,16 @@ type Config struct {
 	// budget Shape.RowsWithin, less the pinned rows.
 	MaxBytes int64
 
-	// Model is asked for what Layer.Weights is to be, if the policy needs it.
-	// Sessions fill it in.
+	// Model is asked for what Layer.Weights is to be, if the policy needs it, and
+	// lends it goroutines. Sessions fill it in.
 	Model Model
 }
 
 // Model is what a cache may ask of the model that it serves.
 type Model interface {
 	Attention(layer int) attention.Weights
+	// Run calls do for each i in [0, n), on the model's goroutines.
+	Run(n int, do func(i int))
 }
 
 func (c Config) filled() Config {
@@ -139,7 +141,7 @@ func New(shape Shape, cfg Config) (*Cache, error) {
 		c.layers[i] = newLayer(i, shape, cfg)
 		c.layers[i].work = c.work
 		if cfg.Model != nil {
-			c.layers[i].Weights = cfg.Model.Attention(i)
+			c.layers[i].Weights, c.layers[i].run = cfg.Model.Attention(i), cfg.Model.Run
 		}
 	}
 	c.view.Heads, c.narrowed = make([][]attention.Span, shape.NumKVHeads), make([][]attention.Span, shape.NumKVHeads)

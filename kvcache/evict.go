@@ -42,6 +42,7 @@ func (hd *Head) keep(idx []int32) {
 	if hd.score != nil {
 		hd.score = keepColumn(hd.fillScore(), idx)
 	}
+	hd.gathered.keep(idx)
 	hd.pos = keepColumn(hd.pos, idx)
 	if hd.kind != nil {
 		hd.kind = keepColumn(hd.kind, idx)
@@ -82,6 +83,7 @@ func (hd *Head) drop(lo, hi int) {
 	if hd.score != nil {
 		hd.score = snug(slices.Delete(hd.fillScore(), lo, hi))
 	}
+	hd.gathered.drop(lo, hi)
 	hd.pos = snug(slices.Delete(hd.pos, lo, hi))
 	if hd.kind != nil {
 		hd.kind = snug(slices.Delete(hd.kind, lo, hi))
@@ -163,7 +165,7 @@ func (hd *Head) compact(share int) {
 	if share > 0 && stored-hd.sealed <= max(BlockRows, stored/share) || stored == hd.sealed {
 		return
 	}
-	alone := quant.Header(hd.k, hd.dim)+quant.Header(hd.v, hd.dim) > 0
+	alone := hd.shareScales()
 	old := hd.blocks
 	hd.blocks, hd.sealed, hd.blockBytes = nil, 0, 0
 	for i := 0; i < len(old); {
@@ -191,15 +193,17 @@ func (hd *Head) repack(blocks []block) {
 	var next block
 	n := 0
 	for i := range blocks {
-		for _, j := range blocks[i].live {
+		for live := blocks[i].live; len(live) > 0; {
 			if n == 0 {
 				next = hd.blank(min(BlockRows, total))
 				copy(next.k.Data[:quant.Header(hd.k, hd.dim)], blocks[i].k.Data)
 				copy(next.v.Data[:quant.Header(hd.v, hd.dim)], blocks[i].v.Data)
 			}
-			next.k.CopyRow(n, blocks[i].k, int(j))
-			next.v.CopyRow(n, blocks[i].v, int(j))
-			if n++; n == next.k.Rows {
+			some := live[:min(len(live), next.k.Rows-n)]
+			next.k.CopyRows(n, blocks[i].k, some)
+			next.v.CopyRows(n, blocks[i].v, some)
+			live = live[len(some):]
+			if n += len(some); n == next.k.Rows {
 				hd.seal(next)
 				total -= n
 				n = 0

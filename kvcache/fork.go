@@ -57,6 +57,7 @@ func (c *Cache) Truncate(pos int32) {
 		for h := range l.Heads {
 			hd := &l.Heads[h]
 			hd.Drop(slotOf(hd.pos, pos), hd.Len())
+			hd.gathered = nil
 		}
 		if l.seen != nil {
 			l.seen = nil

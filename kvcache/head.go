@@ -18,10 +18,11 @@ type Layer struct {
 	Weights          attention.Weights // of the model; zero unless Config.Model says
 	Memo             Memo              // a policy's notes; cloned by Fork, dropped by Truncate, not saved
 
-	seen   *attention.Scores // attention recorded so far in an unfinished prompt
-	bytes  int64             // of all heads
-	work   *workspace        // of the cache
-	hidden []hidden          // [NumKVHeads] memory for hiding pinned rows
+	seen   *attention.Scores           // attention recorded so far in an unfinished prompt
+	bytes  int64                       // of all heads
+	work   *workspace                  // of the cache
+	run    func(n int, do func(i int)) // Config.Model's; nil without one
+	hidden []hidden                    // [NumKVHeads] memory for hiding pinned rows
 }
 
 // Memo is what a policy remembers of a layer beside the rows' scores. The
@@ -34,6 +35,18 @@ func (l *Layer) Floats(n int) []float32 { return l.work.floats.take(n) }
 
 // Slots is Floats for slots.
 func (l *Layer) Slots(n int) []int32 { return l.work.ints.take(n) }
+
+// Run calls do for each i in [0, n), on several goroutines at once if Config.Model
+// has them. Floats and Slots are not for them.
+func (l *Layer) Run(n int, do func(i int)) {
+	if l.run != nil {
+		l.run(n, do)
+		return
+	}
+	for i := range n {
+		do(i)
+	}
+}
 
 func newLayer(i int, shape Shape, cfg Config) Layer {
 	l := Layer{Index: i, NumLayers: shape.NumLayers, Group: shape.NumHeads / shape.NumKVHeads, Heads: make([]Head, shape.NumKVHeads)}
@@ -69,6 +82,8 @@ type Head struct {
 	score []float32 // nil: all 0
 
 	hidden *hidden // the pinned rows, while a policy is asked; else nil
+
+	gathered *gathered // what Gather copied; nil: nothing
 
 	listed []attention.Span // the first blocks, or none, as they are shown whole
 }
@@ -195,5 +210,5 @@ func (hd *Head) seal(b block) {
 func (b *block) bytes() int64 { return int64(len(b.k.Data) + len(b.v.Data)) }
 
 func (hd *Head) bytes() int64 {
-	return hd.blockBytes + int64(len(hd.tailK)+len(hd.tailV)+4*len(hd.pos)+len(hd.kind)+4*len(hd.score))
+	return hd.blockBytes + int64(len(hd.tailK)+len(hd.tailV)+4*len(hd.pos)+len(hd.kind)+4*len(hd.score)) + hd.gathered.bytes()
 }

@@ -14,7 +14,7 @@ func (hd *Head) Clone() Head {
 		hd.blocks[j].own = false
 	}
 	c := *hd
-	c.listed, c.hidden = nil, hd.hidden.clone()
+	c.listed, c.hidden, c.gathered = nil, hd.hidden.clone(), hd.gathered.clone()
 	c.blocks = slices.Clone(hd.blocks)
 	c.tailK, c.tailV = slices.Clone(hd.tailK), slices.Clone(hd.tailV)
 	c.pos, c.kind, c.score = slices.Clone(hd.pos), slices.Clone(hd.kind), slices.Clone(hd.score)
@@ -41,6 +41,7 @@ func (hd *Head) Replace(slots []int32, k, v []float32) {
 		slots = own
 	}
 	hd.unlist()
+	hd.gathered = nil
 	base, at := 0, 0
 	for i := range hd.blocks {
 		b := &hd.blocks[i]

@@ -2,6 +2,7 @@ package kvcache
 
 import (
 	"slices"
+	"sort"
 
 	"github.com/winnowlm/winnow/attention"
 	"github.com/winnowlm/winnow/quant"
@@ -21,12 +22,17 @@ func (c *Cache) spans(l *Layer, h int, plan Plan, buf *[]attention.Span) []atten
 	}
 	sh := shower{a: &c.work.ints, plan: plan, out: (*buf)[:0]}
 	if plan.Pick != nil {
-		sh.pick = plan.Pick[h]
+		if sh.pick = plan.Pick[h]; hd.gathered != nil && plan.Watch <= 0 && plan.Shift == 0 {
+			hd.gathered.show(&sh)
+		}
 	}
-	slot := 0
-	for _, s := range blocks {
-		sh.show(s, slot)
-		slot += len(s.Pos)
+	for ; len(blocks) > 0; blocks = blocks[1:] {
+		if plan.Pick != nil {
+			if blocks = sh.skip(blocks); len(blocks) == 0 {
+				break
+			}
+		}
+		sh.show(blocks[0], int(blocks[0].At))
 	}
 	*buf = c.unsealed(hd, h, sh)
 	return *buf
@@ -138,6 +144,15 @@ func (sh *shower) show(s attention.Span, slot int) {
 		return
 	}
 	sh.out = append(sh.out, s)
+}
+
+// skip returns the blocks from the one on that has the next picked slot.
+func (sh *shower) skip(blocks []attention.Span) []attention.Span {
+	if len(sh.pick) == 0 {
+		return nil
+	}
+	next := sort.Search(len(blocks), func(i int) bool { return blocks[i].At > sh.pick[0] })
+	return blocks[max(0, next-1):]
 }
 
 // choose narrows s to the given slots.

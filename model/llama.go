@@ -38,6 +38,14 @@ func (m *Llama) Attention(layer int) attention.Weights {
 	return attention.Weights{Rope: m.rope, Output: m.layers[layer].o.Matrix}
 }
 
+// Run implements Model.
+func (m *Llama) Run(n int, do func(i int)) { m.pool.Run(n, loop(do)) }
+
+// loop is a par.Task that is a function.
+type loop func(i int)
+
+func (f loop) Do(_, i int) { f(i) }
+
 // Forward implements Model.
 func (m *Llama) Forward(ctx context.Context, seqs []Seq, s *Scratch) error {
 	if err := m.Embed(seqs, s); err != nil {

@@ -43,6 +43,8 @@ type Model interface {
 	// Attention returns what cache policies may ask of a layer. It must not be
 	// changed.
 	Attention(layer int) attention.Weights
+	// Run calls do for each i in [0, n), on the goroutines that Forward uses.
+	Run(n int, do func(i int))
 	// Forward runs the sequences together: each weight is read once for all. It
 	// goes layer by layer, and checks ctx between tiles of a layer. After an
 	// error the caches hold part of the step and must be rolled back.

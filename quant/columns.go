@@ -1,6 +1,8 @@
 package quant
 
 import (
+	"encoding/binary"
+
 	"github.com/winnowlm/winnow/internal/vec"
 )
 
@@ -94,6 +96,15 @@ func (f *columns) appendRow(dst []byte, m Matrix, j int) []byte {
 		dst = append(dst, f.column(m.Data, m.Rows, d, j, j+1)...)
 	}
 	return dst
+}
+
+func (f *columns) copyRows(m Matrix, i int, from Matrix, rows []int32) {
+	for d := range m.Cols {
+		dst, src := f.column(m.Data, m.Rows, d, i, i+len(rows)), f.column(from.Data, from.Rows, d, 0, from.Rows)
+		for n, j := range rows {
+			binary.LittleEndian.PutUint16(dst[2*n:], binary.LittleEndian.Uint16(src[2*j:]))
+		}
+	}
 }
 
 func (f *columns) setRow(m Matrix, j int, row []byte) {

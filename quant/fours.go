@@ -58,6 +58,25 @@ func (f *fours) setRow(m Matrix, j int, row []byte) {
 	}
 }
 
+func (f *fours) copyRows(m Matrix, i int, from Matrix, rows []int32) {
+	for n, j := range rows {
+		copy(m.Data[(i+n)*scaleSize:][:scaleSize], from.Data[int(j)*scaleSize:])
+	}
+	// A step goes to the next channel of a value, or the next four of a key.
+	width, steps := 1, m.Cols
+	if !f.values {
+		width, steps = 4, m.Cols/4
+	}
+	for n, j := range rows {
+		to, at := f.at(m.Rows, m.Cols, i+n, 0), f.at(from.Rows, from.Cols, int(j), 0)
+		toStep, step := f.at(m.Rows, m.Cols, i+n, width)-to, f.at(from.Rows, from.Cols, int(j), width)-at
+		for range steps {
+			copy(m.Data[to:to+width], from.Data[at:])
+			to, at = to+toStep, at+step
+		}
+	}
+}
+
 func (f *fours) Encode(dst []byte, src []float32, rows, cols int) {
 	m := Matrix{Format: f, Rows: rows, Cols: cols, Data: dst}
 	row := make([]byte, f.rowSize(cols))
@@ -82,6 +101,7 @@ type foursScratch struct {
 	codes  vec.Q16
 	x      []float32
 	padded []byte
+	rows   []int32
 }
 
 var foursPool = sync.Pool{New: func() any { return new(foursScratch) }}
@@ -95,9 +115,11 @@ func (f *fours) whole(m Matrix, s *foursScratch) Matrix {
 	s.padded = vec.Resize(s.padded, f.Size(w.Rows, w.Cols))
 	clear(s.padded)
 	w.Data = s.padded
+	s.rows = s.rows[:0]
 	for j := range m.Rows {
-		w.CopyRow(j, m, j)
+		s.rows = append(s.rows, int32(j))
 	}
+	f.copyRows(w, 0, m, s.rows)
 	return w
 }
 

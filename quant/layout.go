@@ -1,10 +1,6 @@
 package quant
 
-import (
-	"sync"
-
-	"github.com/winnowlm/winnow/internal/vec"
-)
+import "github.com/winnowlm/winnow/internal/vec"
 
 // layout is a format whose rows are those of a plain one, byte for byte, but do
 // not lie one after another.
@@ -15,6 +11,8 @@ type layout interface {
 	appendRow(dst []byte, m Matrix, j int) []byte
 	// setRow makes row j of m, which is still being made, the plain format's row.
 	setRow(m Matrix, j int, row []byte)
+	// copyRows is CopyRows for a matrix that is still being made.
+	copyRows(m Matrix, i int, from Matrix, rows []int32)
 }
 
 // Keys returns the layout in which a cache keeps blocks of keys of cols channels
@@ -40,18 +38,17 @@ func Values(f Format) Format {
 	return f
 }
 
-// CopyRow makes row i of m, which is still being made, row j of from, a matrix
-// of the same format and width. What rows share in a header is not copied.
-func (m Matrix) CopyRow(i int, from Matrix, j int) {
-	l, ok := m.Format.(layout)
-	if !ok {
-		copy(m.Row(i), from.Row(j))
+// CopyRows makes rows i, i+1, … of m, which is still being made, some rows of
+// from, a matrix of the same format and width. What rows share in a header is
+// not copied.
+func (m Matrix) CopyRows(i int, from Matrix, rows []int32) {
+	if l, ok := m.Format.(layout); ok {
+		l.copyRows(m, i, from, rows)
 		return
 	}
-	b := rowScratch.Get().(*[]byte)
-	defer rowScratch.Put(b)
-	*b = l.appendRow((*b)[:0], from, j)
-	l.setRow(m, i, *b)
+	for n, j := range rows {
+		copy(m.Row(i+n), from.Row(int(j)))
+	}
 }
 
 // As returns m in f, which is m's format, or its plain format, or a layout of it.
@@ -71,5 +68,3 @@ func (m Matrix) As(f Format) Matrix {
 	}
 	return to
 }
-
-var rowScratch = sync.Pool{New: func() any { return new([]byte) }}

@@ -92,20 +92,23 @@ func TestKeysAreMultipliedTheSameInAnyCompany(t *testing.T) {
 }
 
 // Rows may be copied from one matrix to another of any height.
-func TestCopyRow(t *testing.T) {
+func TestCopyRows(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
-	for _, f := range []quant.Format{quant.F16, quant.F32, quant.Int8, quant.Q8_0} {
-		const cols = 64
-		from := quant.Pack(quant.Keys(f, cols), normal(r, 40*cols), 40, cols)
-		to := quant.Matrix{Format: from.Format, Rows: 7, Cols: cols, Data: make([]byte, from.Format.Size(7, cols))}
-		want, got := make([]float32, cols), make([]float32, cols)
-		for i := range 7 {
-			to.CopyRow(i, from, 5*i+1)
-		}
-		for i := range 7 {
-			from.Decode(want, 5*i+1, 5*i+2)
-			to.Decode(got, i, i+1)
-			require.Equal(t, want, got, f.Name())
+	const cols = 64
+	keys := func(f quant.Format) quant.Format { return quant.Keys(f, cols) }
+	for _, layout := range []func(quant.Format) quant.Format{keys, quant.Values} {
+		for _, f := range []quant.Format{quant.F16, quant.F32, quant.Int8, quant.Q8_0} {
+			from := quant.Pack(layout(f), normal(r, 39*cols), 39, cols)
+			to := quant.Matrix{Format: from.Format, Rows: 7, Cols: cols, Data: make([]byte, from.Format.Size(7, cols))}
+			want, got := make([]float32, cols), make([]float32, cols)
+			rows := []int32{1, 2, 11, 17, 25, 26, 38}
+			to.CopyRows(0, from, rows[:2])
+			to.CopyRows(2, from, rows[2:])
+			for i, j := range rows {
+				from.Decode(want, int(j), int(j)+1)
+				to.Decode(got, i, i+1)
+				require.Equal(t, want, got, from.Format.Name())
+			}
 		}
 	}
 }

@@ -181,5 +181,8 @@ func (p Recycled) WithBudget(shape kvcache.Shape, rows int) kvcache.Policy {
 	return p
 }
 
+// Gathers implements kvcache.Gatherer.
+func (p Recycled) Gathers(n int) int { return min(p.filled().TopK, n/2) }
+
 // Bounded implements kvcache.Bounded, as Over does.
 func (p Recycled) Bounded() bool { return bounded(p.Over) }

@@ -32,6 +32,13 @@ type recycledCase struct {
 	}
 }
 
+// partial returns head h's partial cache when its rows are at these positions.
+func partial(f *fullStep, h int, pos []int32, topK int) []int32 {
+	kept, older := f.kept[h].clone(), f.older(pos)
+	kept.follow(pos[:older])
+	return kept.partial(nil, len(pos), older, topK)
+}
+
 // The partial cache, the schedule and the attention of every step. The vectors
 // come from an implementation of the paper, since its own was not published.
 func TestRecycledGolden(t *testing.T) {
@@ -45,7 +52,7 @@ func TestRecycledGolden(t *testing.T) {
 		memo := func() *fullStep { return l.c.Layer(0).Memo.(*fullStep) }
 		requirePartial := func(want [][]int32) {
 			for h := range want {
-				require.Equal(t, want[h], memo().partial(nil, h, l.c.Layer(0).Heads[h].Pos(), p.K), "head %d", h)
+				require.Equal(t, want[h], partial(memo(), h, l.c.Layer(0).Heads[h].Pos(), p.K), "head %d", h)
 			}
 		}
 		q, k, v := c.Inputs.Q.tokenMajor(1), c.Inputs.K.tokenMajor(1), c.Inputs.V.tokenMajor(1)
@@ -74,10 +81,10 @@ func TestRecycledGolden(t *testing.T) {
 // oldest of the others. Of equal scores the lower position leaves last.
 func TestRecycledOrder(t *testing.T) {
 	score := []float32{2, 9, 2, 0, 5}
-	l := newLayer(t, 1, 1, 2, nil).c.Layer(0)
 	choose := func(n int) *fullStep {
 		f := &fullStep{pos: 4, kept: make([]ranked, 1)}
-		f.kept[0].set(l, score, top(make([]int32, 5), score, n), span(nil, 0, 5))
+		f.kept[0].slot = top(nil, score, n)
+		f.kept[0].order(new(ranking), score, span(nil, 0, 5))
 		return f
 	}
 	f := choose(3)
@@ -88,10 +95,10 @@ func TestRecycledOrder(t *testing.T) {
 		8: {5, 6, 7},
 		9: {6, 7, 8},
 	} {
-		require.Equal(t, want, f.partial(nil, 0, span(nil, 0, rows), 3), "%d rows", rows)
+		require.Equal(t, want, partial(f, 0, span(nil, 0, rows), 3), "%d rows", rows)
 	}
-	require.Equal(t, []int32{2, 3}, f.partial(nil, 0, []int32{0, 2, 4, 5}, 3), "a chosen row was dropped, the others moved down")
+	require.Equal(t, []int32{2, 3}, partial(f, 0, []int32{0, 2, 4, 5}, 3), "a chosen row was dropped, the others moved down")
 	f = choose(9)
-	require.Equal(t, []int32{0, 1, 2, 3, 4, 5, 6}, f.partial(nil, 0, span(nil, 0, 7), 9), "room for all")
-	require.Equal(t, []int32{0, 1, 4, 5, 6, 7, 8, 9, 10}, f.partial(nil, 0, span(nil, 0, 11), 9), "of two equal ones the higher left")
+	require.Equal(t, []int32{0, 1, 2, 3, 4, 5, 6}, partial(f, 0, span(nil, 0, 7), 9), "room for all")
+	require.Equal(t, []int32{0, 1, 4, 5, 6, 7, 8, 9, 10}, partial(f, 0, span(nil, 0, 11), 9), "of two equal ones the higher left")
 }

@@ -79,6 +79,12 @@ type known attention.Weights
 
 func (w known) Attention(int) attention.Weights { return attention.Weights(w) }
 
+func (known) Run(n int, do func(i int)) {
+	for i := range n {
+		do(i)
+	}
+}
+
 func newLayer(t *testing.T, heads, kvHeads, dim int, p kvcache.Policy) *layer {
 	return newLayerOf(t, heads, kvHeads, dim, p, known{})
 }

@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -17,7 +16,9 @@ import (
 // attended most, and what was generated since; for each new row the one with
 // the lowest score leaves (Recycled Attention, Xu et al. 2024, arXiv
 // 2411.05787; its later versions are called RefreshKV). It saves reading, not
-// memory. No code was published; this follows the paper.
+// memory: of the TopK rows, if they are at most half of a head's, it has a copy
+// made, which is freed when another prompt begins. No code was published; this
+// follows the paper.
 //
 // With Threshold, a Stride-th step is full only if the layer's query, averaged
 // over its heads, has turned away from that of the last full step: if their
@@ -105,12 +106,15 @@ func (p Recycled) Show(l *kvcache.Layer, s kvcache.Step) kvcache.Plan {
 		last.below(l, func() { plan = p.Over.Show(l, s) })
 	}
 	last.lent = plan.Watch > 0
+	if s.Prompt {
+		last.forget(l)
+	}
 	switch {
 	case last.lent:
 	case !last.known || s.Prompt || len(s.Pos) != 1 || p.due(last, l, s):
 		plan.Watch = 1 - s.Rest
 	default:
-		plan.Pick = last.show(l, p.TopK)
+		plan.Pick = last.show(p, l)
 	}
 	return plan
 }
@@ -143,30 +147,46 @@ func (p Recycled) Keep(l *kvcache.Layer, s kvcache.Step, seen *attention.Scores)
 // fullStep is what a layer remembers of its last full step. All that comes
 // after follows from it and from the rows.
 type fullStep struct {
-	known bool      // there was one, and nothing has made it void
-	lent  bool      // Over watches this step
-	pos   int32     // its last token's
-	query []float32 // its last token's, as meanQuery; empty without a threshold
-	kept  []ranked  // [NumKVHeads]
-	over  kvcache.Memo
-	picks [][]int32 // memory of a step's
+	known  bool      // there was one, and nothing has made it void
+	lent   bool      // Over watches this step
+	copied bool      // heads have gathered the rows that were chosen
+	pos    int32     // its last token's
+	query  []float32 // its last token's, as meanQuery; empty without a threshold
+	kept   []ranked  // [NumKVHeads]
+	over   kvcache.Memo
+	picks  [][]int32 // memory of a step's
+
+	// For what the heads do at the same time: what it is about, and the
+	// functions, which would be allocated at each step else.
+	p                  Recycled
+	l                  *kvcache.Layer
+	seen               *attention.Scores
+	rankHead, copyHead func(h int)
 }
 
 // notes returns those of l.
 func notes(l *kvcache.Layer) *fullStep {
 	f, ok := l.Memo.(*fullStep)
 	if !ok {
-		f = &fullStep{kept: make([]ranked, len(l.Heads)), picks: make([][]int32, len(l.Heads))}
+		f = newFullStep(len(l.Heads))
 		l.Memo = f
 	}
 	return f
 }
 
+func newFullStep(heads int) *fullStep {
+	f := &fullStep{kept: make([]ranked, heads), picks: make([][]int32, heads)}
+	f.rankHead = func(h int) { f.kept[h].choose(f.p, &f.l.Heads[h], group(f.l, f.seen, h)) }
+	f.copyHead = func(h int) { f.gather(h) }
+	return f
+}
+
 // Clone implements kvcache.Memo.
 func (f *fullStep) Clone() kvcache.Memo {
-	c := &fullStep{known: f.known, lent: f.lent, pos: f.pos, query: slices.Clone(f.query), picks: make([][]int32, len(f.picks))}
-	for _, r := range f.kept {
-		c.kept = append(c.kept, ranked{slices.Clone(r.slot), slices.Clone(r.pos), slices.Clone(r.turn)})
+	c := newFullStep(len(f.kept))
+	c.known, c.lent, c.copied, c.pos, c.query = f.known, f.lent, f.copied, f.pos, slices.Clone(f.query)
+	for h := range f.kept {
+		c.kept[h] = f.kept[h].clone()
 	}
 	if f.over != nil {
 		c.over = f.over.Clone()
@@ -181,82 +201,66 @@ func (f *fullStep) below(l *kvcache.Layer, ask func()) {
 	f.over, l.Memo = l.Memo, f
 }
 
+// each calls do for each head of l, which it finds in f with the rest.
+func (f *fullStep) each(p Recycled, l *kvcache.Layer, seen *attention.Scores, do func(h int)) {
+	f.p, f.l, f.seen = p, l, seen
+	l.Run(len(l.Heads), do)
+	f.l, f.seen = nil, nil
+}
+
 // rank remembers the step that was watched.
 func (f *fullStep) rank(p Recycled, l *kvcache.Layer, s kvcache.Step, seen *attention.Scores) {
-	f.known, f.pos = true, s.Pos[len(s.Pos)-1]
+	f.known, f.copied, f.pos = true, false, s.Pos[len(s.Pos)-1]
 	if p.Threshold != 0 {
 		f.query = append(f.query[:0], meanQuery(l.Floats(l.Heads[0].Dim()), l, s)...)
 	}
-	for h := range l.Heads {
-		rows := l.Heads[h].Len()
-		votes := seen.Mass[h*l.Group]
-		if !p.FirstHead {
-			votes = Most.combine(l.Floats(rows), group(l, seen, h))
+	f.each(p, l, seen, f.rankHead)
+}
+
+// forget frees the copies.
+func (f *fullStep) forget(l *kvcache.Layer) {
+	if f.copied {
+		for h := range l.Heads {
+			l.Heads[h].Gather(nil)
 		}
-		votes = Max.pool(l.Floats(rows), votes, p.Kernel)
-		f.kept[h].set(l, votes, top(l.Slots(rows), votes, p.TopK), l.Heads[h].Pos())
+		f.copied = false
 	}
 }
 
-// ranked is a choice of rows and the order in which they leave.
-type ranked struct {
-	slot []int32 // when they were chosen, ascending
-	pos  []int32
-	turn []int32 // how many of the others leave before this one
+// older returns how many of the head's rows there were at the full step.
+func (f *fullStep) older(pos []int32) int {
+	return sort.Search(len(pos), func(j int) bool { return pos[j] > f.pos })
 }
 
-func (r *ranked) set(l *kvcache.Layer, score []float32, slot, pos []int32) {
-	r.slot, r.pos = append(r.slot[:0], slot...), r.pos[:0]
-	for _, s := range slot {
-		r.pos = append(r.pos, pos[s])
+// gather has head h copy the rows that were chosen, if they are at most half of
+// what it has: of more the blocks are read almost whole in any case.
+func (f *fullStep) gather(h int) {
+	hd, kept := &f.l.Heads[h], &f.kept[h]
+	pos := hd.Pos()
+	if kept.follow(pos[:f.older(pos)]); len(kept.slot) > f.p.Gathers(hd.Len()) {
+		hd.Gather(nil)
+		return
 	}
-	order := l.Slots(len(slot))
-	copy(order, slot)
-	slices.SortFunc(order, func(a, b int32) int {
-		return cmp.Or(cmp.Compare(score[a], score[b]), cmp.Compare(b, a))
-	})
-	r.turn = append(r.turn[:0], slot...)
-	for i, s := range order {
-		j, _ := slices.BinarySearch(slot, s)
-		r.turn[j] = int32(i)
-	}
+	hd.Gather(kept.slot)
 }
 
 // show returns what a step between full ones sees: the partial cache and the
 // step's own row.
-func (f *fullStep) show(l *kvcache.Layer, topK int) [][]int32 {
+func (f *fullStep) show(p Recycled, l *kvcache.Layer) [][]int32 {
+	if !f.copied {
+		f.each(p, l, nil, f.copyHead)
+		f.copied = true
+	}
 	for h := range l.Heads {
-		own := l.Heads[h].Len() - 1
-		if own < 0 { // all rows are pinned
-			f.picks[h] = f.picks[h][:0]
+		pos := l.Heads[h].Pos()
+		older, own := f.older(pos), len(pos)-1
+		if f.picks[h] = f.picks[h][:0]; own < 0 { // all rows are pinned
 			continue
 		}
-		pos := l.Heads[h].Pos()[:own]
-		f.picks[h] = append(f.partial(l.Slots(topK + 1)[:0], h, pos, topK), int32(own))
+		f.kept[h].follow(pos[:older])
+		f.picks[h] = append(f.kept[h].partial(l.Slots(p.TopK + 1)[:0], own, min(own, older), p.TopK), int32(own))
 	}
 	return f.picks
-}
-
-// partial appends to pick the slots of head h's partial cache, ascending, when
-// the head's rows are at these positions.
-func (f *fullStep) partial(pick []int32, h int, pos []int32, topK int) []int32 {
-	kept := f.kept[h]
-	newer := sort.Search(len(pos), func(j int) bool { return pos[j] > f.pos })
-	over := max(0, len(kept.slot)+len(pos)-newer-topK)
-	for j, slot := range kept.slot {
-		if int(kept.turn[j]) < over {
-			continue
-		}
-		// Rows move down when others are dropped.
-		if int(slot) >= len(pos) || pos[slot] != kept.pos[j] {
-			at, found := slices.BinarySearch(pos[:min(int(slot), len(pos))], kept.pos[j])
-			if slot = int32(at); !found {
-				continue
-			}
-		}
-		pick = append(pick, slot)
-	}
-	return span(pick, newer+max(0, over-len(kept.slot)), len(pos))
 }
 
 // meanQuery averages the rotated query of the step's last token over the heads

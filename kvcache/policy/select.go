@@ -158,22 +158,25 @@ func order(x float32) uint32 {
 
 // threshold returns the order of the n-th largest of all scores, n being from
 // 1 to their number, and how many equal to it are among these n. It sorts
-// nothing: it finds the number a byte at a time, by counting.
+// nothing: it finds the number some bits at a time, by counting.
 func threshold(n int, scores ...[]float32) (least uint32, ties int) {
-	for shift := 24; shift >= 0; shift -= 8 {
-		var count [256]int
+	const bits, most = 11, 1<<11 - 1
+	known := uint32(0) // which bits of least were found
+	for _, shift := range [...]int{32 - bits, 32 - 2*bits, 0} {
+		var count [most + 1]int
 		for _, score := range scores {
 			for _, w := range score {
-				if key := order(w); uint64(key)>>(shift+8) == uint64(least)>>(shift+8) {
-					count[byte(key>>shift)]++
+				if key := order(w); (key^least)&known == 0 {
+					count[key>>shift&most]++
 				}
 			}
 		}
-		digit := 255
+		digit := most
 		for ; count[digit] < n; digit-- {
 			n -= count[digit]
 		}
 		least |= uint32(digit) << shift
+		known = ^uint32(0) << shift
 	}
 	return least, n
 }
@@ -190,17 +193,34 @@ func span(dst []int32, lo, hi int) []int32 {
 // counts the padding beyond the edges as zeros; Max ignores it. The result is
 // written to y.
 func (p Pool) pool(y, x []float32, kernel int) []float32 {
+	if p == Max {
+		maxPool(y, x, kernel)
+		return y
+	}
 	for i := range x {
-		near := x[max(0, i-kernel/2):min(len(x), i+kernel/2+1)]
-		if p == Max {
-			y[i] = slices.Max(near)
-			continue
-		}
 		var sum float32
-		for _, v := range near {
+		for _, v := range x[max(0, i-kernel/2):min(len(x), i+kernel/2+1)] {
 			sum += v
 		}
 		y[i] = sum / float32(kernel)
 	}
 	return y
+}
+
+// maxPool makes windows that begin at each value, twice as wide each time, and
+// then moves them to where their middle is.
+func maxPool(y, x []float32, kernel int) {
+	n := copy(y, x)
+	half := min(kernel/2, n)
+	for width := 1; width < 2*half+1; {
+		by := min(width, 2*half+1-width)
+		for i := range n - min(n, by) {
+			y[i] = max(y[i], y[i+by])
+		}
+		width += by
+	}
+	copy(y[half:n], y)
+	for i := range half {
+		y[i] = slices.Max(x[:min(n, i+half+1)])
+	}
 }

@@ -52,6 +52,23 @@ func BenchmarkTop(b *testing.B) {
 	}
 }
 
+// Max pools as the largest of each window does, whatever its width.
+func TestMaxPool(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for n := range 20 {
+		x, got, want := make([]float32, n), make([]float32, n), make([]float32, n)
+		for i := range x {
+			x[i] = float32(rng.NormFloat64())
+		}
+		for _, kernel := range []int{1, 3, 5, 7, 9, 15, 39, math.MaxInt} {
+			for i := range want {
+				want[i] = slices.Max(x[max(0, i-kernel/2) : min(n-1, i+min(n, kernel/2))+1])
+			}
+			require.Equal(t, want, Max.pool(got, x, kernel), "%d values, kernel %d", n, kernel)
+		}
+	}
+}
+
 // What cannot work together is refused, with what would.
 func TestPairsThatCannotWork(t *testing.T) {
 	for _, c := range []struct {

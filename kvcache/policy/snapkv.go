@@ -140,12 +140,15 @@ func group(l *kvcache.Layer, seen *attention.Scores, h int) [][]float32 {
 func (r Reduce) combine(dst []float32, votes [][]float32) []float32 {
 	copy(dst, votes[0])
 	for _, own := range votes[1:] {
-		for j, w := range own {
-			if r == Most {
-				dst[j] = max(dst[j], w)
-			} else {
-				dst[j] += w
+		own = own[:len(dst)]
+		if r == Most {
+			for j, w := range dst {
+				dst[j] = max(w, own[j])
 			}
+			continue
+		}
+		for j, w := range dst {
+			dst[j] = w + own[j]
 		}
 	}
 	if r == Mean {

@@ -9,6 +9,7 @@ import (
 	"regexp"
 
 	"github.com/winnowlm/winnow/internal/par"
+	"github.com/winnowlm/winnow/model"
 	"github.com/winnowlm/winnow/model/weights"
 	"github.com/winnowlm/winnow/quant"
 )
@@ -51,7 +52,7 @@ type Progress struct {
 
 // Result is a quantized model.
 type Result struct {
-	Tensors []weights.Tensor // all of the source's, in its order, those that were not changed in its memory
+	Tensors []weights.Tensor // all of the source's but scales of FP8 that are spent, in its order, those that were not changed in its memory
 	Pairs   []weights.Tensor // LoRC's corrections, as a LoRA adapter has them
 	Report  []Report         // of the matrices that were changed, in the order of Tensors
 }
@@ -175,21 +176,9 @@ func (q *quantizer) weight(name string, m *Moments) error {
 
 // values decodes a matrix of the source.
 func (q *quantizer) values(name string) (w []float32, rows, cols int, err error) {
-	t, err := q.src.Tensor(name)
-	if err != nil {
+	if w, rows, cols, err = model.Values(q.src, name); err != nil {
 		return nil, 0, 0, fmt.Errorf("calibrate: %w", err)
 	}
-	f, err := quant.ByName(t.Type.String())
-	if err != nil {
-		return nil, 0, 0, fmt.Errorf("calibrate: tensor %q: %w", name, err)
-	}
-	rows, cols = t.Shape[0], t.Shape[1]
-	m, err := quant.New(f, rows, cols, t.Data)
-	if err != nil {
-		return nil, 0, 0, fmt.Errorf("calibrate: tensor %q: %w", name, err)
-	}
-	w = make([]float32, rows*cols)
-	m.Decode(w, 0, rows)
 	for i, v := range w {
 		if v-v != 0 {
 			return nil, 0, 0, fmt.Errorf("calibrate: tensor %q: value %d of row %d is %v, want finite ones", name, i%cols, i/cols, v)
@@ -261,9 +250,18 @@ func sqnr(w, e []float32) float64 {
 
 func (q *quantizer) result() (*Result, error) {
 	r := &Result{Pairs: q.pairs}
+	spent := map[string]bool{} // scales of matrices that were in FP8
+	for name := range q.done {
+		for _, scale := range model.FP8Scales(name) {
+			spent[scale] = true
+		}
+	}
 	for t, err := range q.src.Tensors() {
 		if err != nil {
 			return nil, fmt.Errorf("calibrate: %w", err)
+		}
+		if spent[t.Name] {
+			continue
 		}
 		if d, ok := q.done[t.Name]; ok {
 			t = d

@@ -3,6 +3,7 @@ package model
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/winnowlm/winnow/model/weights"
 	"github.com/winnowlm/winnow/quant"
@@ -82,10 +83,17 @@ func (m *fp8Matrix) encode(to quant.Matrix, lo, hi int) bool {
 	return true
 }
 
+// coded returns a matrix of codes with its scales.
+func (ld *loader) coded(t weights.Tensor) *fp8Matrix {
+	m := &fp8Matrix{encoding: encodingOf(t.Type), rows: t.Shape[0], cols: t.Shape[1], codes: t.Data}
+	ld.err = ld.scales(m, t.Name)
+	return m
+}
+
 // fp8 returns a matrix of codes in a format that is fast.
 func (ld *loader) fp8(t weights.Tensor) quant.Matrix {
-	m := &fp8Matrix{encoding: encodingOf(t.Type), rows: t.Shape[0], cols: t.Shape[1], codes: t.Data}
-	if ld.err = ld.scales(m, t.Name); ld.err != nil {
+	m := ld.coded(t)
+	if ld.err != nil {
 		return quant.Matrix{}
 	}
 	f := fp8Format(m.cols)
@@ -104,11 +112,19 @@ func fp8Format(cols int) quant.Format {
 	return quant.F32
 }
 
-// scales finds the scales of the matrix of that name.
+// FP8Scales returns the names of the tensors that may stand beside a matrix in
+// FP8 and mean nothing without it: its scales, by either name, and that of its
+// inputs.
+func FP8Scales(name string) [3]string {
+	return [3]string{name + "_scale", name + "_scale_inv", strings.TrimSuffix(name, "weight") + "input_scale"}
+}
+
+// scales reads the scales of the matrix of that name.
 func (ld *loader) scales(m *fp8Matrix, name string) error {
-	info, ok := ld.src.Info(name + "_scale")
+	names := FP8Scales(name)
+	info, ok := ld.src.Info(names[0])
 	if !ok {
-		if info, ok = ld.src.Info(name + "_scale_inv"); !ok {
+		if info, ok = ld.src.Info(names[1]); !ok {
 			return &ScaleError{Tensor: name}
 		}
 	}

@@ -163,6 +163,45 @@ func (ld *loader) stored(t weights.Tensor, rows, cols int) quant.Matrix {
 	return m
 }
 
+// Supports reports whether matrices of a type can be multiplied, as they are or
+// as what they are converted to when a model is opened.
+func Supports(t weights.Type) bool {
+	_, err := quant.ByName(t.String())
+	return err == nil || encodingOf(t) != nil
+}
+
+// Values decodes a matrix of a model's file, with its scales if it is in FP8, to
+// [rows][cols] values of the caller's.
+func Values(src *weights.Source, name string) (x []float32, rows, cols int, err error) {
+	info, _ := src.Info(name)
+	if len(info.Shape) != 2 {
+		return nil, 0, 0, fmt.Errorf("tensor %q: want a matrix, have shape %v", name, info.Shape)
+	}
+	rows, cols = info.Shape[0], info.Shape[1]
+	ld := &loader{src: src, block: fp8Block(src.Config)}
+	t := ld.tensor(name, rows, cols)
+	switch {
+	case ld.err != nil:
+	case encodingOf(t.Type) != nil:
+		m := ld.coded(t)
+		if ld.err != nil {
+			break
+		}
+		x = make([]float32, rows*cols)
+		for j := range rows {
+			m.decode(x[j*cols:][:cols], j)
+		}
+	default:
+		m := ld.stored(t, rows, cols)
+		if ld.err != nil {
+			break
+		}
+		x = make([]float32, rows*cols)
+		m.Decode(x, 0, rows)
+	}
+	return x, rows, cols, ld.err
+}
+
 func (ld *loader) matrix(name string, rows, cols int) quant.Matrix {
 	t := ld.tensor(name, rows, cols)
 	if ld.err == nil && encodingOf(t.Type) != nil {

@@ -7,7 +7,6 @@ import (
 	"github.com/winnowlm/winnow"
 	"github.com/winnowlm/winnow/model"
 	"github.com/winnowlm/winnow/model/weights"
-	"github.com/winnowlm/winnow/quant"
 )
 
 // report is what a file holds. Fields of what it lacks, or of what makes no
@@ -65,8 +64,7 @@ func (r *report) tensors(src *weights.Source) {
 	for _, t := range src.Infos() {
 		n := byType[t.Type]
 		if n == nil {
-			_, err := quant.ByName(t.Type.String())
-			n = &typeCount{Type: t.Type.String(), Supported: err == nil}
+			n = &typeCount{Type: t.Type.String(), Supported: model.Supports(t.Type)}
 			byType[t.Type] = n
 		}
 		values := int64(1)

@@ -38,7 +38,7 @@ func ggufName(name string) string {
 		return name
 	}
 	switch name[dot:] {
-	case ".weight", ".bias", ".weight_scale", ".weight_scale_inv": // the scales of FP8
+	case ".weight", ".bias", ".weight_scale", ".weight_scale_inv", ".input_scale": // the last three of FP8
 	default:
 		return name
 	}

@@ -14,6 +14,11 @@ func packQ8_0AVX2(panel *byte, scales *float32, w *byte, stride int, blocks int)
 //go:noescape
 func packQ4_0AVX2(panel *byte, scales *float32, w *byte, stride int, blocks int)
 
+// Packs blocks of 8 rows into half a panel of 16.
+//
+//go:noescape
+func packCodesAVX2(panel *byte, w *byte, stride int, blocks int)
+
 // dst[q*ld+j] += x[q]·row j, q < 1, j < 16. Strides are in bytes.
 //
 //go:noescape
@@ -23,6 +28,11 @@ func tileQ8_0x1AVX2(dst *float32, ld int, x *byte, stride int, meta *byte, metaS
 //
 //go:noescape
 func tileQ4_0x1AVX2(dst *float32, ld int, x *byte, stride int, meta *byte, metaStride int, panel *byte, scales *float32, blocks int)
+
+// dst[q*ld+j] += x[q]·row j, q < 1, j < 16. Strides are in bytes.
+//
+//go:noescape
+func tileHalvesx1AVX2(dst *float32, ld int, x *byte, stride int, meta *byte, metaStride int, panel *byte, scales *float32, blocks int)
 
 // dst[q*ld+j] += x[q]·row j, q < 2, j < 16. Strides are in bytes.
 //
@@ -34,6 +44,11 @@ func tileQ8_0x2AVX2(dst *float32, ld int, x *byte, stride int, meta *byte, metaS
 //go:noescape
 func tileQ4_0x2AVX2(dst *float32, ld int, x *byte, stride int, meta *byte, metaStride int, panel *byte, scales *float32, blocks int)
 
+// dst[q*ld+j] += x[q]·row j, q < 2, j < 16. Strides are in bytes.
+//
+//go:noescape
+func tileHalvesx2AVX2(dst *float32, ld int, x *byte, stride int, meta *byte, metaStride int, panel *byte, scales *float32, blocks int)
+
 // dst[q*ld+j] += x[q]·row j, q < 4, j < 16. Strides are in bytes.
 //
 //go:noescape
@@ -44,6 +59,11 @@ func tileQ8_0x4AVX2(dst *float32, ld int, x *byte, stride int, meta *byte, metaS
 //go:noescape
 func tileQ4_0x4AVX2(dst *float32, ld int, x *byte, stride int, meta *byte, metaStride int, panel *byte, scales *float32, blocks int)
 
+// dst[q*ld+j] += x[q]·row j, q < 4, j < 16. Strides are in bytes.
+//
+//go:noescape
+func tileHalvesx4AVX2(dst *float32, ld int, x *byte, stride int, meta *byte, metaStride int, panel *byte, scales *float32, blocks int)
+
 // dst[q*ld+j] += x[q]·row j, q < 6, j < 16. Strides are in bytes.
 //
 //go:noescape
@@ -53,3 +73,13 @@ func tileQ8_0x6AVX2(dst *float32, ld int, x *byte, stride int, meta *byte, metaS
 //
 //go:noescape
 func tileQ4_0x6AVX2(dst *float32, ld int, x *byte, stride int, meta *byte, metaStride int, panel *byte, scales *float32, blocks int)
+
+// dst[q*ld+j] += x[q]·row j, q < 6, j < 16. Strides are in bytes.
+//
+//go:noescape
+func tileHalvesx6AVX2(dst *float32, ld int, x *byte, stride int, meta *byte, metaStride int, panel *byte, scales *float32, blocks int)
+
+// Asks for the first bytes of each row.
+//
+//go:noescape
+func prefetchRowsAVX2(w *byte, stride int, bytes int, rows int)

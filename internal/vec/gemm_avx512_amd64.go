@@ -68,8 +68,3 @@ func tileHalvesx3AVX512(dst *float32, ld int, x *byte, stride int, meta *byte, m
 //
 //go:noescape
 func tileHalvesx4AVX512(dst *float32, ld int, x *byte, stride int, meta *byte, metaStride int, panel *byte, scales *float32, blocks int, groups int, keep int)
-
-// Asks for the first bytes of each row.
-//
-//go:noescape
-func prefetchRowsAVX512(w *byte, stride int, bytes int, rows int)

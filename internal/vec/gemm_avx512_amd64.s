@@ -2219,25 +2219,3 @@ block:
 	JNZ          group
 	VZEROUPPER
 	RET
-
-// func prefetchRowsAVX512(w *byte, stride int, bytes int, rows int)
-// Requires: MMX+
-TEXT ·prefetchRowsAVX512(SB), NOSPLIT, $0-32
-	MOVQ w+0(FP), AX
-	MOVQ stride+8(FP), CX
-	MOVQ bytes+16(FP), DX
-	MOVQ rows+24(FP), BX
-
-row:
-	MOVQ AX, SI
-	MOVQ DX, DI
-
-line:
-	PREFETCHT1 (SI)
-	ADDQ       $0x40, SI
-	SUBQ       $0x40, DI
-	JG         line
-	ADDQ       CX, AX
-	DECQ       BX
-	JNZ        row
-	RET

@@ -152,6 +152,9 @@ func (p *panel) pack(q4 bool, w []byte, blocks, j, b, n int) {
 			packQ8_0AVX2(codes, scales, row, blocks*size, n)
 		}
 	}
+	if next := ((j+panelRows)*blocks + b) * size; next < len(w) {
+		prefetchRowsAVX2(&w[next], blocks*size, n*size, panelRows)
+	}
 }
 
 // tile multiplies the panel with as many tokens from q as a kernel takes, and
@@ -164,8 +167,9 @@ func (p *panel) tile(q4 bool, dst []float32, ld int, a *Q8, q, b, n int) int {
 		meta: a.metaAt(q*blocks + b), metaStride: blocks * int(unsafe.Sizeof(blockMeta{})),
 		panel: &p.codes[0], scales: &p.scales[0], blocks: n,
 	}
-	if !q4 {
-		t.x, t.stride = (*byte)(unsafe.Pointer(&a.wide[q*a.Cols+b*Block])), 2*a.Cols
+	if q4 {
+		return t.avx2(tileQ4_0, a.N-q)
 	}
-	return t.avx2(q4, a.N-q)
+	t.x, t.stride = (*byte)(unsafe.Pointer(&a.wide[q*a.Cols+b*Block])), 2*a.Cols
+	return t.avx2(tileQ8_0, a.N-q)
 }

@@ -17,30 +17,43 @@ type tileArgs struct {
 	blocks int
 }
 
+// tileKind is what a panel holds.
+type tileKind int
+
+const (
+	tileQ8_0   tileKind = 0
+	tileQ4_0   tileKind = 16 // bytes, and a scale per block
+	tileHalves tileKind = 32 // bytes, and a scale per half of a block
+)
+
 // avx2 takes as many of the tokens that are left as a kernel does.
-func (t *tileArgs) avx2(q4 bool, tokens int) int {
+func (t *tileArgs) avx2(kind tileKind, tokens int) int {
 	tokens = largest(tokens, 6, 4, 2)
-	n := tokens
-	if q4 {
-		n += 16
-	}
-	switch n {
-	case 1:
+	switch kind + tileKind(tokens) {
+	case tileQ8_0 + 1:
 		tileQ8_0x1AVX2(t.dst, t.ld, t.x, t.stride, t.meta, t.metaStride, t.panel, t.scales, t.blocks)
-	case 2:
+	case tileQ8_0 + 2:
 		tileQ8_0x2AVX2(t.dst, t.ld, t.x, t.stride, t.meta, t.metaStride, t.panel, t.scales, t.blocks)
-	case 4:
+	case tileQ8_0 + 4:
 		tileQ8_0x4AVX2(t.dst, t.ld, t.x, t.stride, t.meta, t.metaStride, t.panel, t.scales, t.blocks)
-	case 6:
+	case tileQ8_0 + 6:
 		tileQ8_0x6AVX2(t.dst, t.ld, t.x, t.stride, t.meta, t.metaStride, t.panel, t.scales, t.blocks)
-	case 16 + 1:
+	case tileQ4_0 + 1:
 		tileQ4_0x1AVX2(t.dst, t.ld, t.x, t.stride, t.meta, t.metaStride, t.panel, t.scales, t.blocks)
-	case 16 + 2:
+	case tileQ4_0 + 2:
 		tileQ4_0x2AVX2(t.dst, t.ld, t.x, t.stride, t.meta, t.metaStride, t.panel, t.scales, t.blocks)
-	case 16 + 4:
+	case tileQ4_0 + 4:
 		tileQ4_0x4AVX2(t.dst, t.ld, t.x, t.stride, t.meta, t.metaStride, t.panel, t.scales, t.blocks)
-	case 16 + 6:
+	case tileQ4_0 + 6:
 		tileQ4_0x6AVX2(t.dst, t.ld, t.x, t.stride, t.meta, t.metaStride, t.panel, t.scales, t.blocks)
+	case tileHalves + 1:
+		tileHalvesx1AVX2(t.dst, t.ld, t.x, t.stride, t.meta, t.metaStride, t.panel, t.scales, t.blocks)
+	case tileHalves + 2:
+		tileHalvesx2AVX2(t.dst, t.ld, t.x, t.stride, t.meta, t.metaStride, t.panel, t.scales, t.blocks)
+	case tileHalves + 4:
+		tileHalvesx4AVX2(t.dst, t.ld, t.x, t.stride, t.meta, t.metaStride, t.panel, t.scales, t.blocks)
+	case tileHalves + 6:
+		tileHalvesx6AVX2(t.dst, t.ld, t.x, t.stride, t.meta, t.metaStride, t.panel, t.scales, t.blocks)
 	}
 	return tokens
 }

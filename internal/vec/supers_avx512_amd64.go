@@ -9,7 +9,7 @@ package vec
 //go:noescape
 func spreadQ4_KAVX512(side *byte, meta *byte, supers int)
 
-// Writes minus 32 times the sum of each four codes.
+// Writes minus 32 times the sums of fours of codes.
 //
 //go:noescape
 func spreadQ6_KAVX512(side *byte, codes *int8, supers int)
@@ -27,29 +27,29 @@ func gemvQ6_KAVX512(dst *float32, ld int, w *byte, far int, stride int, codes *i
 // dst[q*ld+j] -= sums[q]·mins[j], q < 1 × groups, j < 32. Stride is in bytes.
 //
 //go:noescape
-func minsx1AVX512(dst *float32, ld int, sums *float32, stride int, mins *float32, fours int, groups int)
+func minsx1AVX512(dst *float32, ld int, sums *float32, stride int, mins *float32, blocks int, groups int)
 
 // dst[q*ld+j] -= sums[q]·mins[j], q < 2 × groups, j < 32. Stride is in bytes.
 //
 //go:noescape
-func minsx2AVX512(dst *float32, ld int, sums *float32, stride int, mins *float32, fours int, groups int)
+func minsx2AVX512(dst *float32, ld int, sums *float32, stride int, mins *float32, blocks int, groups int)
 
 // dst[q*ld+j] -= sums[q]·mins[j], q < 3 × groups, j < 32. Stride is in bytes.
 //
 //go:noescape
-func minsx3AVX512(dst *float32, ld int, sums *float32, stride int, mins *float32, fours int, groups int)
+func minsx3AVX512(dst *float32, ld int, sums *float32, stride int, mins *float32, blocks int, groups int)
 
 // dst[q*ld+j] -= sums[q]·mins[j], q < 4 × groups, j < 32. Stride is in bytes.
 //
 //go:noescape
-func minsx4AVX512(dst *float32, ld int, sums *float32, stride int, mins *float32, fours int, groups int)
+func minsx4AVX512(dst *float32, ld int, sums *float32, stride int, mins *float32, blocks int, groups int)
 
 // dst[q*ld+j] -= sums[q]·mins[j], q < 5 × groups, j < 32. Stride is in bytes.
 //
 //go:noescape
-func minsx5AVX512(dst *float32, ld int, sums *float32, stride int, mins *float32, fours int, groups int)
+func minsx5AVX512(dst *float32, ld int, sums *float32, stride int, mins *float32, blocks int, groups int)
 
 // dst[q*ld+j] -= sums[q]·mins[j], q < 6 × groups, j < 32. Stride is in bytes.
 //
 //go:noescape
-func minsx6AVX512(dst *float32, ld int, sums *float32, stride int, mins *float32, fours int, groups int)
+func minsx6AVX512(dst *float32, ld int, sums *float32, stride int, mins *float32, blocks int, groups int)

@@ -58,6 +58,24 @@ DATA superSix<>+56(SB)/4, $0x3f3f3f3f
 DATA superSix<>+60(SB)/4, $0x3f3f3f3f
 GLOBL superSix<>(SB), RODATA|NOPTR, $64
 
+DATA superHigh<>+0(SB)/4, $0x30303030
+DATA superHigh<>+4(SB)/4, $0x30303030
+DATA superHigh<>+8(SB)/4, $0x30303030
+DATA superHigh<>+12(SB)/4, $0x30303030
+DATA superHigh<>+16(SB)/4, $0x30303030
+DATA superHigh<>+20(SB)/4, $0x30303030
+DATA superHigh<>+24(SB)/4, $0x30303030
+DATA superHigh<>+28(SB)/4, $0x30303030
+DATA superHigh<>+32(SB)/4, $0x30303030
+DATA superHigh<>+36(SB)/4, $0x30303030
+DATA superHigh<>+40(SB)/4, $0x30303030
+DATA superHigh<>+44(SB)/4, $0x30303030
+DATA superHigh<>+48(SB)/4, $0x30303030
+DATA superHigh<>+52(SB)/4, $0x30303030
+DATA superHigh<>+56(SB)/4, $0x30303030
+DATA superHigh<>+60(SB)/4, $0x30303030
+GLOBL superHigh<>(SB), RODATA|NOPTR, $64
+
 DATA superTop<>+0(SB)/4, $0xf0f0f0f0
 DATA superTop<>+4(SB)/4, $0xf0f0f0f0
 DATA superTop<>+8(SB)/4, $0xf0f0f0f0
@@ -130,41 +148,23 @@ DATA superHalves<>+56(SB)/4, $0x00090001
 DATA superHalves<>+60(SB)/4, $0x00190011
 GLOBL superHalves<>(SB), RODATA|NOPTR, $64
 
-DATA superPick<>+0(SB)/4, $0x80808000
-DATA superPick<>+4(SB)/4, $0x80808004
-DATA superPick<>+8(SB)/4, $0x80808008
-DATA superPick<>+12(SB)/4, $0x8080800c
-DATA superPick<>+16(SB)/4, $0x80808002
-DATA superPick<>+20(SB)/4, $0x80808006
-DATA superPick<>+24(SB)/4, $0x8080800a
-DATA superPick<>+28(SB)/4, $0x8080800e
-DATA superPick<>+32(SB)/4, $0x80808001
-DATA superPick<>+36(SB)/4, $0x80808005
-DATA superPick<>+40(SB)/4, $0x80808009
-DATA superPick<>+44(SB)/4, $0x8080800d
-DATA superPick<>+48(SB)/4, $0x80808003
-DATA superPick<>+52(SB)/4, $0x80808007
-DATA superPick<>+56(SB)/4, $0x8080800b
-DATA superPick<>+60(SB)/4, $0x8080800f
-GLOBL superPick<>(SB), RODATA|NOPTR, $64
-
-DATA superHigh<>+0(SB)/4, $0x30303030
-DATA superHigh<>+4(SB)/4, $0x30303030
-DATA superHigh<>+8(SB)/4, $0x30303030
-DATA superHigh<>+12(SB)/4, $0x30303030
-DATA superHigh<>+16(SB)/4, $0x30303030
-DATA superHigh<>+20(SB)/4, $0x30303030
-DATA superHigh<>+24(SB)/4, $0x30303030
-DATA superHigh<>+28(SB)/4, $0x30303030
-DATA superHigh<>+32(SB)/4, $0x30303030
-DATA superHigh<>+36(SB)/4, $0x30303030
-DATA superHigh<>+40(SB)/4, $0x30303030
-DATA superHigh<>+44(SB)/4, $0x30303030
-DATA superHigh<>+48(SB)/4, $0x30303030
-DATA superHigh<>+52(SB)/4, $0x30303030
-DATA superHigh<>+56(SB)/4, $0x30303030
-DATA superHigh<>+60(SB)/4, $0x30303030
-GLOBL superHigh<>(SB), RODATA|NOPTR, $64
+DATA superPick0<>+0(SB)/4, $0x80808000
+DATA superPick0<>+4(SB)/4, $0x80808004
+DATA superPick0<>+8(SB)/4, $0x80808008
+DATA superPick0<>+12(SB)/4, $0x8080800c
+DATA superPick0<>+16(SB)/4, $0x80808002
+DATA superPick0<>+20(SB)/4, $0x80808006
+DATA superPick0<>+24(SB)/4, $0x8080800a
+DATA superPick0<>+28(SB)/4, $0x8080800e
+DATA superPick0<>+32(SB)/4, $0x80808001
+DATA superPick0<>+36(SB)/4, $0x80808005
+DATA superPick0<>+40(SB)/4, $0x80808009
+DATA superPick0<>+44(SB)/4, $0x8080800d
+DATA superPick0<>+48(SB)/4, $0x80808003
+DATA superPick0<>+52(SB)/4, $0x80808007
+DATA superPick0<>+56(SB)/4, $0x8080800b
+DATA superPick0<>+60(SB)/4, $0x8080800f
+GLOBL superPick0<>(SB), RODATA|NOPTR, $64
 
 DATA superLeft<>+0(SB)/4, $0x00040004
 DATA superLeft<>+4(SB)/4, $0x00040004
@@ -274,78 +274,6 @@ DATA superGroup3<>+56(SB)/4, $0x001f001f
 DATA superGroup3<>+60(SB)/4, $0x001f001f
 GLOBL superGroup3<>(SB), RODATA|NOPTR, $64
 
-DATA spread0<>+0(SB)/4, $0x00000000
-DATA spread0<>+4(SB)/4, $0x00000000
-DATA spread0<>+8(SB)/4, $0x00000000
-DATA spread0<>+12(SB)/4, $0x00000000
-DATA spread0<>+16(SB)/4, $0x00000006
-DATA spread0<>+20(SB)/4, $0x00000006
-DATA spread0<>+24(SB)/4, $0x00000006
-DATA spread0<>+28(SB)/4, $0x00000006
-DATA spread0<>+32(SB)/4, $0x00000003
-DATA spread0<>+36(SB)/4, $0x00000003
-DATA spread0<>+40(SB)/4, $0x00000003
-DATA spread0<>+44(SB)/4, $0x00000003
-DATA spread0<>+48(SB)/4, $0x00000009
-DATA spread0<>+52(SB)/4, $0x00000009
-DATA spread0<>+56(SB)/4, $0x00000009
-DATA spread0<>+60(SB)/4, $0x00000009
-GLOBL spread0<>(SB), RODATA|NOPTR, $64
-
-DATA spread1<>+0(SB)/4, $0x0000000c
-DATA spread1<>+4(SB)/4, $0x0000000c
-DATA spread1<>+8(SB)/4, $0x0000000c
-DATA spread1<>+12(SB)/4, $0x0000000c
-DATA spread1<>+16(SB)/4, $0x0000001a
-DATA spread1<>+20(SB)/4, $0x0000001a
-DATA spread1<>+24(SB)/4, $0x0000001a
-DATA spread1<>+28(SB)/4, $0x0000001a
-DATA spread1<>+32(SB)/4, $0x0000000f
-DATA spread1<>+36(SB)/4, $0x0000000f
-DATA spread1<>+40(SB)/4, $0x0000000f
-DATA spread1<>+44(SB)/4, $0x0000000f
-DATA spread1<>+48(SB)/4, $0x0000001d
-DATA spread1<>+52(SB)/4, $0x0000001d
-DATA spread1<>+56(SB)/4, $0x0000001d
-DATA spread1<>+60(SB)/4, $0x0000001d
-GLOBL spread1<>(SB), RODATA|NOPTR, $64
-
-DATA spread2<>+0(SB)/4, $0x00000001
-DATA spread2<>+4(SB)/4, $0x00000001
-DATA spread2<>+8(SB)/4, $0x00000001
-DATA spread2<>+12(SB)/4, $0x00000001
-DATA spread2<>+16(SB)/4, $0x00000007
-DATA spread2<>+20(SB)/4, $0x00000007
-DATA spread2<>+24(SB)/4, $0x00000007
-DATA spread2<>+28(SB)/4, $0x00000007
-DATA spread2<>+32(SB)/4, $0x00000004
-DATA spread2<>+36(SB)/4, $0x00000004
-DATA spread2<>+40(SB)/4, $0x00000004
-DATA spread2<>+44(SB)/4, $0x00000004
-DATA spread2<>+48(SB)/4, $0x0000000a
-DATA spread2<>+52(SB)/4, $0x0000000a
-DATA spread2<>+56(SB)/4, $0x0000000a
-DATA spread2<>+60(SB)/4, $0x0000000a
-GLOBL spread2<>(SB), RODATA|NOPTR, $64
-
-DATA spread3<>+0(SB)/4, $0x0000000d
-DATA spread3<>+4(SB)/4, $0x0000000d
-DATA spread3<>+8(SB)/4, $0x0000000d
-DATA spread3<>+12(SB)/4, $0x0000000d
-DATA spread3<>+16(SB)/4, $0x0000001b
-DATA spread3<>+20(SB)/4, $0x0000001b
-DATA spread3<>+24(SB)/4, $0x0000001b
-DATA spread3<>+28(SB)/4, $0x0000001b
-DATA spread3<>+32(SB)/4, $0x00000018
-DATA spread3<>+36(SB)/4, $0x00000018
-DATA spread3<>+40(SB)/4, $0x00000018
-DATA spread3<>+44(SB)/4, $0x00000018
-DATA spread3<>+48(SB)/4, $0x0000001e
-DATA spread3<>+52(SB)/4, $0x0000001e
-DATA spread3<>+56(SB)/4, $0x0000001e
-DATA spread3<>+60(SB)/4, $0x0000001e
-GLOBL spread3<>(SB), RODATA|NOPTR, $64
-
 DATA spreadInverse<>+0(SB)/4, $0xbc000000
 DATA spreadInverse<>+4(SB)/4, $0xbc000000
 DATA spreadInverse<>+8(SB)/4, $0xbc000000
@@ -365,37 +293,73 @@ DATA spreadInverse<>+60(SB)/4, $0xbc000000
 GLOBL spreadInverse<>(SB), RODATA|NOPTR, $64
 
 // func spreadQ4_KAVX512(side *byte, meta *byte, supers int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX2
 TEXT ·spreadQ4_KAVX512(SB), NOSPLIT, $0-24
 	MOVQ side+0(FP), AX
 	MOVQ meta+8(FP), CX
 	MOVQ supers+16(FP), DX
 
 super:
-	VMOVDQU32 (CX), Z0
-	VMOVDQU32 32(CX), Z1
-	VMOVDQU32 spread0<>+0(SB), Z2
-	VPERMI2D  Z1, Z0, Z2
-	VMOVDQU32 Z2, (AX)
-	VMOVDQU32 spread1<>+0(SB), Z3
-	VPERMI2D  Z1, Z0, Z3
-	VMOVDQU32 Z3, 64(AX)
-	VMOVDQU32 spread2<>+0(SB), Z4
-	VPERMI2D  Z1, Z0, Z4
-	VCVTDQ2PS Z4, Z4
-	VMULPS    spreadInverse<>+0(SB), Z4, Z4
-	VMULPS    Z2, Z4, Z4
-	VMOVDQU32 Z4, 128(AX)
-	VMOVDQU32 spread3<>+0(SB), Z2
-	VPERMI2D  Z1, Z0, Z2
-	VCVTDQ2PS Z2, Z2
-	VMULPS    spreadInverse<>+0(SB), Z2, Z2
-	VMULPS    Z3, Z2, Z2
-	VMOVDQU32 Z2, 192(AX)
-	ADDQ      $0x60, CX
-	ADDQ      $0x00000100, AX
-	DECQ      DX
-	JNZ       super
+	VBROADCASTSS (CX), X0
+	VPBROADCASTD 4(CX), X1
+	VCVTDQ2PS    X1, X1
+	VMULPS       spreadInverse<>+0(SB), X1, X1
+	VMULPS       X0, X1, X1
+	VMOVUPS      X0, (AX)
+	VMOVUPS      X1, 128(AX)
+	VBROADCASTSS 24(CX), X0
+	VPBROADCASTD 28(CX), X1
+	VCVTDQ2PS    X1, X1
+	VMULPS       spreadInverse<>+0(SB), X1, X1
+	VMULPS       X0, X1, X1
+	VMOVUPS      X0, 16(AX)
+	VMOVUPS      X1, 144(AX)
+	VBROADCASTSS 12(CX), X0
+	VPBROADCASTD 16(CX), X1
+	VCVTDQ2PS    X1, X1
+	VMULPS       spreadInverse<>+0(SB), X1, X1
+	VMULPS       X0, X1, X1
+	VMOVUPS      X0, 32(AX)
+	VMOVUPS      X1, 160(AX)
+	VBROADCASTSS 36(CX), X0
+	VPBROADCASTD 40(CX), X1
+	VCVTDQ2PS    X1, X1
+	VMULPS       spreadInverse<>+0(SB), X1, X1
+	VMULPS       X0, X1, X1
+	VMOVUPS      X0, 48(AX)
+	VMOVUPS      X1, 176(AX)
+	VBROADCASTSS 48(CX), X0
+	VPBROADCASTD 52(CX), X1
+	VCVTDQ2PS    X1, X1
+	VMULPS       spreadInverse<>+0(SB), X1, X1
+	VMULPS       X0, X1, X1
+	VMOVUPS      X0, 64(AX)
+	VMOVUPS      X1, 192(AX)
+	VBROADCASTSS 72(CX), X0
+	VPBROADCASTD 76(CX), X1
+	VCVTDQ2PS    X1, X1
+	VMULPS       spreadInverse<>+0(SB), X1, X1
+	VMULPS       X0, X1, X1
+	VMOVUPS      X0, 80(AX)
+	VMOVUPS      X1, 208(AX)
+	VBROADCASTSS 60(CX), X0
+	VPBROADCASTD 64(CX), X1
+	VCVTDQ2PS    X1, X1
+	VMULPS       spreadInverse<>+0(SB), X1, X1
+	VMULPS       X0, X1, X1
+	VMOVUPS      X0, 96(AX)
+	VMOVUPS      X1, 224(AX)
+	VBROADCASTSS 84(CX), X0
+	VPBROADCASTD 88(CX), X1
+	VCVTDQ2PS    X1, X1
+	VMULPS       spreadInverse<>+0(SB), X1, X1
+	VMULPS       X0, X1, X1
+	VMOVUPS      X0, 112(AX)
+	VMOVUPS      X1, 240(AX)
+	ADDQ         $0x60, CX
+	ADDQ         $0x00000100, AX
+	DECQ         DX
+	JNZ          super
 	VZEROUPPER
 	RET
 
@@ -418,34 +382,37 @@ DATA spreadCode<>+60(SB)/4, $0x20202020
 GLOBL spreadCode<>(SB), RODATA|NOPTR, $64
 
 // func spreadQ6_KAVX512(side *byte, codes *int8, supers int)
-// Requires: AVX, AVX512F, AVX512VNNI
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI
 TEXT ·spreadQ6_KAVX512(SB), NOSPLIT, $0-24
-	MOVQ      side+0(FP), AX
-	MOVQ      codes+8(FP), CX
-	MOVQ      supers+16(FP), DX
-	VMOVDQU32 spreadCode<>+0(SB), Z0
-	VPXORD    Z1, Z1, Z1
+	MOVQ   side+0(FP), AX
+	MOVQ   codes+8(FP), CX
+	MOVQ   supers+16(FP), DX
+	VXORPS Z0, Z0, Z0
 
 super:
+	VMOVDQU32 spreadCode<>+0(SB), Z1
 	VMOVDQU32 (CX), Z2
 	VPXORD    Z3, Z3, Z3
-	VPDPBUSD  Z2, Z0, Z3
-	VPSUBD    Z3, Z1, Z3
+	VPDPBUSD  Z2, Z1, Z3
+	VPSUBD    Z3, Z0, Z3
 	VMOVDQU32 Z3, (AX)
+	VMOVDQU32 spreadCode<>+0(SB), Z1
 	VMOVDQU32 64(CX), Z2
 	VPXORD    Z4, Z4, Z4
-	VPDPBUSD  Z2, Z0, Z4
-	VPSUBD    Z4, Z1, Z4
+	VPDPBUSD  Z2, Z1, Z4
+	VPSUBD    Z4, Z0, Z4
 	VMOVDQU32 Z4, 64(AX)
+	VMOVDQU32 spreadCode<>+0(SB), Z1
 	VMOVDQU32 128(CX), Z2
 	VPXORD    Z5, Z5, Z5
-	VPDPBUSD  Z2, Z0, Z5
-	VPSUBD    Z5, Z1, Z5
+	VPDPBUSD  Z2, Z1, Z5
+	VPSUBD    Z5, Z0, Z5
 	VMOVDQU32 Z5, 128(AX)
+	VMOVDQU32 spreadCode<>+0(SB), Z1
 	VMOVDQU32 192(CX), Z2
 	VPXORD    Z6, Z6, Z6
-	VPDPBUSD  Z2, Z0, Z6
-	VPSUBD    Z6, Z1, Z6
+	VPDPBUSD  Z2, Z1, Z6
+	VPSUBD    Z6, Z0, Z6
 	VMOVDQU32 Z6, 192(AX)
 	ADDQ      $0x00000100, CX
 	ADDQ      $0x00000100, AX
@@ -455,14 +422,16 @@ super:
 	RET
 
 // func gemvQ4_KAVX512(dst *float32, ld int, w *byte, far int, stride int, codes *int8, meta *byte, side *byte, supers int, count int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VNNI, FMA3, MMX+
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VNNI, FMA3, MMX+
 TEXT ·gemvQ4_KAVX512(SB), NOSPLIT, $0-80
-	MOVQ   dst+0(FP), AX
-	MOVQ   ld+8(FP), CX
-	MOVQ   w+16(FP), DX
-	MOVQ   far+24(FP), BX
-	IMUL3Q $0x00000003, CX, SI
-	IMUL3Q $0x00000003, BX, DI
+	MOVQ      dst+0(FP), AX
+	MOVQ      ld+8(FP), CX
+	MOVQ      w+16(FP), DX
+	MOVQ      far+24(FP), BX
+	IMUL3Q    $0x00000003, CX, SI
+	IMUL3Q    $0x00000003, BX, DI
+	VMOVDQU32 superNibble<>+0(SB), Z0
+	VMOVDQU32 superOnes<>+0(SB), Z1
 
 row:
 	MOVQ   codes+40(FP), R8
@@ -470,178 +439,171 @@ row:
 	MOVQ   side+56(FP), R10
 	MOVQ   DX, R11
 	MOVQ   supers+64(FP), R12
-	VXORPS X0, X0, X0
-	VPXORD Z1, Z1, Z1
+	VXORPS X2, X2, X2
+	VXORPS Z3, Z3, Z3
 
 super:
-	VMOVDQU       (DX), X2
-	VINSERTI32X4  $0x01, (DX)(BX*1), Z2, Z2
-	VINSERTI32X4  $0x02, (DX)(BX*2), Z2, Z2
-	VINSERTI32X4  $0x03, (DX)(DI*1), Z2, Z2
-	VPANDD        superSix<>+0(SB), Z2, Z3
-	VPSRLD        $0x02, Z2, Z4
-	VPSHUFD       $0xff, Z2, Z5
-	VPSRLVD       superCount<>+0(SB), Z5, Z5
-	VPTERNLOGD    $0xe4, superTop<>+0(SB), Z5, Z4
-	VPANDD        superSix<>+0(SB), Z4, Z4
-	VMOVDQU32     superBring<>+0(SB), Z5
-	VPERMI2D      Z4, Z3, Z5
-	VMOVDQU32     superHalves<>+0(SB), Z3
-	VPERMW        Z2, Z3, Z3
-	VEXTRACTI64X4 $0x01, Z3, Y4
-	VCVTPH2PS     Y3, Z3
-	VCVTPH2PS     Y4, Z4
-	VMOVDQU32     superPick<>+0(SB), Z22
-	VSHUFI32X4    $0x00, Z5, Z5, Z23
-	VPSHUFB       Z22, Z23, Z23
-	VCVTDQ2PS     Z23, Z23
-	VMULPS        Z3, Z23, Z23
-	VMULPS        (R10), Z23, Z23
-	VSHUFI32X4    $0x55, Z5, Z5, Z24
-	VPSHUFB       Z22, Z24, Z24
+	VMOVDQU       (DX), X4
+	VINSERTI32X4  $0x01, (DX)(BX*1), Z4, Z4
+	VINSERTI32X4  $0x02, (DX)(BX*2), Z4, Z4
+	VINSERTI32X4  $0x03, (DX)(DI*1), Z4, Z4
+	VPANDD        superSix<>+0(SB), Z4, Z5
+	VPSRLD        $0x02, Z4, Z6
+	VPSHUFD       $0xff, Z4, Z7
+	VPSRLVD       superCount<>+0(SB), Z7, Z7
+	VPTERNLOGD    $0xe4, superTop<>+0(SB), Z7, Z6
+	VPANDD        superSix<>+0(SB), Z6, Z6
+	VMOVDQU32     superBring<>+0(SB), Z7
+	VPERMI2D      Z6, Z5, Z7
+	VSHUFI32X4    $0x00, Z7, Z7, Z5
+	VSHUFI32X4    $0x55, Z7, Z7, Z6
+	VSHUFI32X4    $0xaa, Z7, Z7, Z24
+	VSHUFI32X4    $0xff, Z7, Z7, Z7
+	VMOVDQU32     superHalves<>+0(SB), Z25
+	VPERMW        Z4, Z25, Z25
+	VEXTRACTI64X4 $0x01, Z25, Y26
+	VCVTPH2PS     Y25, Z25
+	VCVTPH2PS     Y26, Z26
+	VPSHUFB       superPick0<>+0(SB), Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	VMULPS        Z25, Z5, Z5
+	VMULPS        (R10), Z5, Z5
+	VPSHUFB       superPick0<>+0(SB), Z6, Z6
+	VCVTDQ2PS     Z6, Z6
+	VMULPS        Z25, Z6, Z6
+	VMULPS        64(R10), Z6, Z6
+	VPSHUFB       superPick0<>+0(SB), Z24, Z24
 	VCVTDQ2PS     Z24, Z24
-	VMULPS        Z3, Z24, Z24
-	VMULPS        64(R10), Z24, Z24
-	VSHUFI32X4    $0xaa, Z5, Z5, Z3
-	VPSHUFB       Z22, Z3, Z3
-	VCVTDQ2PS     Z3, Z3
-	VMULPS        Z4, Z3, Z3
-	VFMADD231PS   128(R10), Z3, Z1
-	VSHUFI32X4    $0xff, Z5, Z5, Z3
-	VPSHUFB       Z22, Z3, Z3
-	VCVTDQ2PS     Z3, Z3
-	VMULPS        Z4, Z3, Z3
-	VFMADD231PS   192(R10), Z3, Z1
-	VMOVDQU32     (R8), Z4
-	VMOVDQU32     64(R8), Z5
-	VSHUFI64X2    $0x44, Z5, Z4, Z3
-	VSHUFI64X2    $0xee, Z5, Z4, Z4
-	VMOVDQU32     superNibble<>+0(SB), Z5
-	VMOVDQU32     16(DX), Z22
-	VPSRLW        $0x04, Z22, Z25
-	VPANDD        Z5, Z22, Z22
-	VPANDD        Z5, Z25, Z25
-	VPXORD        Z6, Z6, Z6
-	VPDPBUSD      Z3, Z22, Z6
-	VPXORD        Z7, Z7, Z7
-	VPDPBUSD      Z4, Z25, Z7
-	VMOVDQU32     16(DX)(BX*1), Z22
-	VPSRLW        $0x04, Z22, Z25
-	VPANDD        Z5, Z22, Z22
-	VPANDD        Z5, Z25, Z25
+	VMULPS        Z26, Z24, Z24
+	VFMADD231PS   128(R10), Z24, Z3
+	VPSHUFB       superPick0<>+0(SB), Z7, Z7
+	VCVTDQ2PS     Z7, Z7
+	VMULPS        Z26, Z7, Z7
+	VFMADD231PS   192(R10), Z7, Z3
+	VMOVDQU32     (R8), Z7
+	VMOVDQU32     64(R8), Z24
+	VSHUFI64X2    $0x44, Z24, Z7, Z25
+	VSHUFI64X2    $0xee, Z24, Z7, Z7
+	VMOVDQU32     16(DX), Z24
+	VPSRLW        $0x04, Z24, Z26
+	VPANDD        Z0, Z24, Z24
+	VPANDD        Z0, Z26, Z26
 	VPXORD        Z8, Z8, Z8
-	VPDPBUSD      Z3, Z22, Z8
+	VPDPBUSD      Z25, Z24, Z8
 	VPXORD        Z9, Z9, Z9
-	VPDPBUSD      Z4, Z25, Z9
-	VMOVDQU32     16(DX)(BX*2), Z22
-	VPSRLW        $0x04, Z22, Z25
-	VPANDD        Z5, Z22, Z22
-	VPANDD        Z5, Z25, Z25
+	VPDPBUSD      Z7, Z26, Z9
+	VMOVDQU32     16(DX)(BX*1), Z24
+	VPSRLW        $0x04, Z24, Z26
+	VPANDD        Z0, Z24, Z24
+	VPANDD        Z0, Z26, Z26
 	VPXORD        Z10, Z10, Z10
-	VPDPBUSD      Z3, Z22, Z10
+	VPDPBUSD      Z25, Z24, Z10
 	VPXORD        Z11, Z11, Z11
-	VPDPBUSD      Z4, Z25, Z11
-	VMOVDQU32     16(DX)(DI*1), Z22
-	VPSRLW        $0x04, Z22, Z25
-	VPANDD        Z5, Z22, Z22
-	VPANDD        Z5, Z25, Z25
+	VPDPBUSD      Z7, Z26, Z11
+	VPACKSSDW     Z10, Z8, Z8
+	VPACKSSDW     Z11, Z9, Z9
+	VMOVDQU32     16(DX)(BX*2), Z24
+	VPSRLW        $0x04, Z24, Z26
+	VPANDD        Z0, Z24, Z24
+	VPANDD        Z0, Z26, Z26
 	VPXORD        Z12, Z12, Z12
-	VPDPBUSD      Z3, Z22, Z12
+	VPDPBUSD      Z25, Z24, Z12
 	VPXORD        Z13, Z13, Z13
-	VPDPBUSD      Z4, Z25, Z13
-	VMOVDQU32     superOnes<>+0(SB), Z3
-	VPACKSSDW     Z8, Z6, Z6
-	VPACKSSDW     Z12, Z10, Z10
-	VPMADDWD      Z3, Z6, Z6
-	VPMADDWD      Z3, Z10, Z10
-	VPACKSSDW     Z10, Z6, Z6
-	VPMADDWD      Z3, Z6, Z6
-	VMOVDQU32     superOnes<>+0(SB), Z3
-	VPACKSSDW     Z9, Z7, Z7
-	VPACKSSDW     Z13, Z11, Z11
-	VPMADDWD      Z3, Z7, Z7
-	VPMADDWD      Z3, Z11, Z11
-	VPACKSSDW     Z11, Z7, Z7
-	VPMADDWD      Z3, Z7, Z7
-	VSHUFI32X4    $0x88, Z7, Z6, Z3
-	VSHUFI32X4    $0xdd, Z7, Z6, Z6
-	VPADDD        Z6, Z3, Z3
-	VCVTDQ2PS     Z3, Z3
-	VEXTRACTF32X4 $0x01, Z3, X2
-	VEXTRACTF32X4 $0x02, Z3, X4
-	VEXTRACTF32X4 $0x03, Z3, X5
-	VEXTRACTF32X4 $0x01, Z23, X22
-	VEXTRACTF32X4 $0x02, Z23, X25
-	VEXTRACTF32X4 $0x03, Z23, X26
-	VFMADD231PS   X23, X3, X0
-	VFMADD231PS   X25, X4, X0
-	VFMADD231PS   X22, X2, X0
-	VFMADD231PS   X26, X5, X0
-	VMOVDQU32     128(R8), Z4
-	VMOVDQU32     192(R8), Z5
-	VSHUFI64X2    $0x44, Z5, Z4, Z3
-	VSHUFI64X2    $0xee, Z5, Z4, Z4
-	VMOVDQU32     superNibble<>+0(SB), Z5
-	VMOVDQU32     80(DX), Z22
-	VPSRLW        $0x04, Z22, Z23
-	VPANDD        Z5, Z22, Z22
-	VPANDD        Z5, Z23, Z23
+	VPDPBUSD      Z7, Z26, Z13
+	VMOVDQU32     16(DX)(DI*1), Z24
+	VPSRLW        $0x04, Z24, Z26
+	VPANDD        Z0, Z24, Z24
+	VPANDD        Z0, Z26, Z26
 	VPXORD        Z14, Z14, Z14
-	VPDPBUSD      Z3, Z22, Z14
+	VPDPBUSD      Z25, Z24, Z14
 	VPXORD        Z15, Z15, Z15
-	VPDPBUSD      Z4, Z23, Z15
-	VMOVDQU32     80(DX)(BX*1), Z22
-	VPSRLW        $0x04, Z22, Z23
-	VPANDD        Z5, Z22, Z22
-	VPANDD        Z5, Z23, Z23
+	VPDPBUSD      Z7, Z26, Z15
+	VPACKSSDW     Z14, Z12, Z12
+	VPACKSSDW     Z15, Z13, Z13
+	VPMADDWD      Z1, Z8, Z8
+	VPMADDWD      Z1, Z12, Z12
+	VPACKSSDW     Z12, Z8, Z8
+	VPMADDWD      Z1, Z8, Z8
+	VPMADDWD      Z1, Z9, Z9
+	VPMADDWD      Z1, Z13, Z13
+	VPACKSSDW     Z13, Z9, Z9
+	VPMADDWD      Z1, Z9, Z9
+	VSHUFI32X4    $0x88, Z9, Z8, Z7
+	VSHUFI32X4    $0xdd, Z9, Z8, Z8
+	VPADDD        Z8, Z7, Z7
+	VCVTDQ2PS     Z7, Z7
+	VEXTRACTF32X4 $0x01, Z7, X4
+	VEXTRACTF32X4 $0x02, Z7, X24
+	VEXTRACTF32X4 $0x03, Z7, X25
+	VEXTRACTF32X4 $0x01, Z5, X26
+	VEXTRACTF32X4 $0x02, Z5, X27
+	VEXTRACTF32X4 $0x03, Z5, X28
+	VFMADD231PS   X5, X7, X2
+	VFMADD231PS   X27, X24, X2
+	VFMADD231PS   X26, X4, X2
+	VFMADD231PS   X28, X25, X2
+	VMOVDQU32     128(R8), Z5
+	VMOVDQU32     192(R8), Z7
+	VSHUFI64X2    $0x44, Z7, Z5, Z24
+	VSHUFI64X2    $0xee, Z7, Z5, Z5
+	VMOVDQU32     80(DX), Z7
+	VPSRLW        $0x04, Z7, Z25
+	VPANDD        Z0, Z7, Z7
+	VPANDD        Z0, Z25, Z25
 	VPXORD        Z16, Z16, Z16
-	VPDPBUSD      Z3, Z22, Z16
+	VPDPBUSD      Z24, Z7, Z16
 	VPXORD        Z17, Z17, Z17
-	VPDPBUSD      Z4, Z23, Z17
-	VMOVDQU32     80(DX)(BX*2), Z22
-	VPSRLW        $0x04, Z22, Z23
-	VPANDD        Z5, Z22, Z22
-	VPANDD        Z5, Z23, Z23
+	VPDPBUSD      Z5, Z25, Z17
+	VMOVDQU32     80(DX)(BX*1), Z7
+	VPSRLW        $0x04, Z7, Z25
+	VPANDD        Z0, Z7, Z7
+	VPANDD        Z0, Z25, Z25
 	VPXORD        Z18, Z18, Z18
-	VPDPBUSD      Z3, Z22, Z18
+	VPDPBUSD      Z24, Z7, Z18
 	VPXORD        Z19, Z19, Z19
-	VPDPBUSD      Z4, Z23, Z19
-	VMOVDQU32     80(DX)(DI*1), Z22
-	VPSRLW        $0x04, Z22, Z23
-	VPANDD        Z5, Z22, Z22
-	VPANDD        Z5, Z23, Z23
+	VPDPBUSD      Z5, Z25, Z19
+	VPACKSSDW     Z18, Z16, Z16
+	VPACKSSDW     Z19, Z17, Z17
+	VMOVDQU32     80(DX)(BX*2), Z7
+	VPSRLW        $0x04, Z7, Z25
+	VPANDD        Z0, Z7, Z7
+	VPANDD        Z0, Z25, Z25
 	VPXORD        Z20, Z20, Z20
-	VPDPBUSD      Z3, Z22, Z20
+	VPDPBUSD      Z24, Z7, Z20
 	VPXORD        Z21, Z21, Z21
-	VPDPBUSD      Z4, Z23, Z21
-	VMOVDQU32     superOnes<>+0(SB), Z3
-	VPACKSSDW     Z16, Z14, Z14
-	VPACKSSDW     Z20, Z18, Z18
-	VPMADDWD      Z3, Z14, Z14
-	VPMADDWD      Z3, Z18, Z18
-	VPACKSSDW     Z18, Z14, Z14
-	VPMADDWD      Z3, Z14, Z14
-	VMOVDQU32     superOnes<>+0(SB), Z3
-	VPACKSSDW     Z17, Z15, Z15
-	VPACKSSDW     Z21, Z19, Z19
-	VPMADDWD      Z3, Z15, Z15
-	VPMADDWD      Z3, Z19, Z19
-	VPACKSSDW     Z19, Z15, Z15
-	VPMADDWD      Z3, Z15, Z15
-	VSHUFI32X4    $0x88, Z15, Z14, Z3
-	VSHUFI32X4    $0xdd, Z15, Z14, Z14
-	VPADDD        Z14, Z3, Z3
-	VCVTDQ2PS     Z3, Z3
-	VEXTRACTF32X4 $0x01, Z3, X2
-	VEXTRACTF32X4 $0x02, Z3, X4
-	VEXTRACTF32X4 $0x03, Z3, X5
-	VEXTRACTF32X4 $0x01, Z24, X22
-	VEXTRACTF32X4 $0x02, Z24, X23
-	VEXTRACTF32X4 $0x03, Z24, X25
-	VFMADD231PS   X24, X3, X0
-	VFMADD231PS   X23, X4, X0
-	VFMADD231PS   X22, X2, X0
-	VFMADD231PS   X25, X5, X0
+	VPDPBUSD      Z5, Z25, Z21
+	VMOVDQU32     80(DX)(DI*1), Z7
+	VPSRLW        $0x04, Z7, Z25
+	VPANDD        Z0, Z7, Z7
+	VPANDD        Z0, Z25, Z25
+	VPXORD        Z22, Z22, Z22
+	VPDPBUSD      Z24, Z7, Z22
+	VPXORD        Z23, Z23, Z23
+	VPDPBUSD      Z5, Z25, Z23
+	VPACKSSDW     Z22, Z20, Z20
+	VPACKSSDW     Z23, Z21, Z21
+	VPMADDWD      Z1, Z16, Z16
+	VPMADDWD      Z1, Z20, Z20
+	VPACKSSDW     Z20, Z16, Z16
+	VPMADDWD      Z1, Z16, Z16
+	VPMADDWD      Z1, Z17, Z17
+	VPMADDWD      Z1, Z21, Z21
+	VPACKSSDW     Z21, Z17, Z17
+	VPMADDWD      Z1, Z17, Z17
+	VSHUFI32X4    $0x88, Z17, Z16, Z5
+	VSHUFI32X4    $0xdd, Z17, Z16, Z16
+	VPADDD        Z16, Z5, Z5
+	VCVTDQ2PS     Z5, Z5
+	VEXTRACTF32X4 $0x01, Z5, X4
+	VEXTRACTF32X4 $0x02, Z5, X7
+	VEXTRACTF32X4 $0x03, Z5, X24
+	VEXTRACTF32X4 $0x01, Z6, X25
+	VEXTRACTF32X4 $0x02, Z6, X26
+	VEXTRACTF32X4 $0x03, Z6, X27
+	VFMADD231PS   X6, X5, X2
+	VFMADD231PS   X26, X7, X2
+	VFMADD231PS   X25, X4, X2
+	VFMADD231PS   X27, X24, X2
 	PREFETCHT0    1536(DX)
 	PREFETCHT0    1600(DX)
 	PREFETCHT0    1664(DX)
@@ -660,17 +622,17 @@ super:
 	ADDQ          $0x00000100, R10
 	DECQ          R12
 	JNZ           super
-	VEXTRACTF32X4 $0x01, Z1, X2
-	VEXTRACTF32X4 $0x02, Z1, X3
-	VEXTRACTF32X4 $0x03, Z1, X4
-	VADDPS        X3, X1, X1
-	VADDPS        X2, X1, X1
-	VADDPS        X4, X1, X1
-	VSUBPS        X1, X0, X0
-	VMOVSS        X0, (AX)
-	VEXTRACTPS    $0x01, X0, (AX)(CX*4)
-	VEXTRACTPS    $0x02, X0, (AX)(CX*8)
-	VEXTRACTPS    $0x03, X0, (AX)(SI*4)
+	VEXTRACTF32X4 $0x01, Z3, X4
+	VEXTRACTF32X4 $0x02, Z3, X5
+	VEXTRACTF32X4 $0x03, Z3, X6
+	VADDPS        X5, X3, X3
+	VADDPS        X4, X3, X3
+	VADDPS        X6, X3, X3
+	VSUBPS        X3, X2, X2
+	VMOVSS        X2, (AX)
+	VEXTRACTPS    $0x01, X2, (AX)(CX*4)
+	VEXTRACTPS    $0x02, X2, (AX)(CX*8)
+	VEXTRACTPS    $0x03, X2, (AX)(SI*4)
 	ADDQ          $0x04, AX
 	MOVQ          R11, DX
 	ADDQ          stride+32(FP), DX
@@ -680,14 +642,22 @@ super:
 	RET
 
 // func gemvQ6_KAVX512(dst *float32, ld int, w *byte, far int, stride int, codes *int8, meta *byte, side *byte, supers int, count int)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, AVX512VNNI, F16C, FMA3, MMX+
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VNNI, F16C, FMA3, MMX+
 TEXT ·gemvQ6_KAVX512(SB), NOSPLIT, $0-80
-	MOVQ   dst+0(FP), AX
-	MOVQ   ld+8(FP), CX
-	MOVQ   w+16(FP), DX
-	MOVQ   far+24(FP), BX
-	IMUL3Q $0x00000003, CX, SI
-	IMUL3Q $0x00000003, BX, DI
+	MOVQ      dst+0(FP), AX
+	MOVQ      ld+8(FP), CX
+	MOVQ      w+16(FP), DX
+	MOVQ      far+24(FP), BX
+	IMUL3Q    $0x00000003, CX, SI
+	IMUL3Q    $0x00000003, BX, DI
+	VMOVDQU32 superNibble<>+0(SB), Z0
+	VMOVDQU32 superHigh<>+0(SB), Z1
+	VMOVDQU32 superLeft<>+0(SB), Z2
+	VMOVDQU32 superRight<>+0(SB), Z3
+	VMOVDQU32 superGroup0<>+0(SB), Z4
+	VMOVDQU32 superGroup1<>+0(SB), Z5
+	VMOVDQU32 superGroup2<>+0(SB), Z6
+	VMOVDQU32 superGroup3<>+0(SB), Z7
 
 row:
 	MOVQ   codes+40(FP), R8
@@ -695,198 +665,200 @@ row:
 	MOVQ   side+56(FP), R10
 	MOVQ   DX, R11
 	MOVQ   supers+64(FP), R12
-	VXORPS X0, X0, X0
-	VPXORD Z1, Z1, Z1
+	VXORPS X8, X8, X8
+	VXORPS Z9, Z9, Z9
 
 super:
-	VMOVDQU         192(DX), X2
-	VINSERTI128     $0x01, 192(DX)(BX*1), Y2, Y2
-	VPMOVSXBW       Y2, Z2
-	VMOVDQU         192(DX)(BX*2), X3
-	VINSERTI128     $0x01, 192(DX)(DI*1), Y3, Y3
-	VPMOVSXBW       Y3, Z3
-	VPXOR           X4, X4, X4
-	VPINSRW         $0x00, 208(DX), X4, X4
-	VPINSRW         $0x01, 208(DX)(BX*1), X4, X4
-	VPINSRW         $0x02, 208(DX)(BX*2), X4, X4
-	VPINSRW         $0x03, 208(DX)(DI*1), X4, X4
-	VCVTPH2PS       X4, X4
-	VMOVDQU32       superNibble<>+0(SB), Z5
-	VMOVDQU32       superHigh<>+0(SB), Z6
-	VMOVDQU32       (DX), Z7
-	VBROADCASTI64X4 128(DX), Z8
-	VPSRLW          $0x04, Z7, Z9
-	VPSRLVW         superRight<>+0(SB), Z8, Z10
-	VPSLLVW         superLeft<>+0(SB), Z8, Z8
-	VPANDD          Z5, Z7, Z7
-	VPANDD          Z5, Z9, Z9
-	VPTERNLOGD      $0xf8, Z6, Z8, Z7
-	VPTERNLOGD      $0xf8, Z6, Z10, Z9
-	VMOVDQU32       (R10), Z8
-	VPDPBUSD        (R8), Z7, Z8
-	VMOVDQU32       64(R10), Z7
-	VPDPBUSD        64(R8), Z9, Z7
-	VMOVDQU32       (DX)(BX*1), Z9
-	VBROADCASTI64X4 128(DX)(BX*1), Z10
-	VPSRLW          $0x04, Z9, Z11
-	VPSRLVW         superRight<>+0(SB), Z10, Z12
-	VPSLLVW         superLeft<>+0(SB), Z10, Z10
-	VPANDD          Z5, Z9, Z9
-	VPANDD          Z5, Z11, Z11
-	VPTERNLOGD      $0xf8, Z6, Z10, Z9
-	VPTERNLOGD      $0xf8, Z6, Z12, Z11
-	VMOVDQU32       (R10), Z10
-	VPDPBUSD        (R8), Z9, Z10
-	VMOVDQU32       64(R10), Z9
-	VPDPBUSD        64(R8), Z11, Z9
-	VMOVDQU32       (DX)(BX*2), Z11
-	VBROADCASTI64X4 128(DX)(BX*2), Z12
-	VPSRLW          $0x04, Z11, Z13
-	VPSRLVW         superRight<>+0(SB), Z12, Z14
-	VPSLLVW         superLeft<>+0(SB), Z12, Z12
-	VPANDD          Z5, Z11, Z11
-	VPANDD          Z5, Z13, Z13
-	VPTERNLOGD      $0xf8, Z6, Z12, Z11
-	VPTERNLOGD      $0xf8, Z6, Z14, Z13
-	VMOVDQU32       (R10), Z12
-	VPDPBUSD        (R8), Z11, Z12
-	VMOVDQU32       64(R10), Z11
-	VPDPBUSD        64(R8), Z13, Z11
-	VMOVDQU32       (DX)(DI*1), Z13
-	VBROADCASTI64X4 128(DX)(DI*1), Z14
-	VPSRLW          $0x04, Z13, Z15
-	VPSRLVW         superRight<>+0(SB), Z14, Z16
-	VPSLLVW         superLeft<>+0(SB), Z14, Z14
-	VPANDD          Z5, Z13, Z13
-	VPANDD          Z5, Z15, Z15
-	VPTERNLOGD      $0xf8, Z6, Z14, Z13
-	VPTERNLOGD      $0xf8, Z6, Z16, Z15
-	VMOVDQU32       (R10), Z14
-	VPDPBUSD        (R8), Z13, Z14
-	VMOVDQU32       64(R10), Z13
-	VPDPBUSD        64(R8), Z15, Z13
-	VPACKSSDW       Z10, Z8, Z8
-	VPACKSSDW       Z14, Z12, Z12
-	VMOVDQU32       superGroup0<>+0(SB), Z10
-	VPERMW          Z2, Z10, Z14
-	VPMADDWD        Z14, Z8, Z8
-	VPERMW          Z3, Z10, Z10
-	VPMADDWD        Z10, Z12, Z12
-	VSHUFPS         $0x88, Z12, Z8, Z10
-	VSHUFPS         $0xdd, Z12, Z8, Z8
-	VPADDD          Z8, Z10, Z10
-	VPACKSSDW       Z9, Z7, Z7
-	VPACKSSDW       Z13, Z11, Z11
-	VMOVDQU32       superGroup1<>+0(SB), Z8
-	VPERMW          Z2, Z8, Z9
-	VPMADDWD        Z9, Z7, Z7
-	VPERMW          Z3, Z8, Z8
-	VPMADDWD        Z8, Z11, Z11
-	VSHUFPS         $0x88, Z11, Z7, Z8
-	VSHUFPS         $0xdd, Z11, Z7, Z7
-	VPADDD          Z7, Z8, Z8
-	VSHUFI32X4      $0x88, Z8, Z10, Z7
-	VSHUFI32X4      $0xdd, Z8, Z10, Z10
-	VPADDD          Z10, Z7, Z7
-	VCVTDQ2PS       Z7, Z7
-	VEXTRACTF32X4   $0x01, Z7, X8
-	VEXTRACTF32X4   $0x02, Z7, X9
-	VEXTRACTF32X4   $0x03, Z7, X10
-	VMULPS.BCST     (R9), X4, X11
-	VFMADD231PS     X11, X7, X0
-	VMULPS.BCST     12(R9), X4, X7
-	VFMADD231PS     X7, X8, X0
-	VMULPS.BCST     24(R9), X4, X7
-	VFMADD231PS     X7, X9, X0
-	VMULPS.BCST     36(R9), X4, X7
-	VFMADD231PS     X7, X10, X0
-	VMOVDQU32       64(DX), Z7
-	VBROADCASTI64X4 160(DX), Z8
-	VPSRLW          $0x04, Z7, Z9
-	VPSRLVW         superRight<>+0(SB), Z8, Z10
-	VPSLLVW         superLeft<>+0(SB), Z8, Z8
-	VPANDD          Z5, Z7, Z7
-	VPANDD          Z5, Z9, Z9
-	VPTERNLOGD      $0xf8, Z6, Z8, Z7
-	VPTERNLOGD      $0xf8, Z6, Z10, Z9
-	VMOVDQU32       128(R10), Z8
-	VPDPBUSD        128(R8), Z7, Z8
-	VMOVDQU32       192(R10), Z7
-	VPDPBUSD        192(R8), Z9, Z7
-	VMOVDQU32       64(DX)(BX*1), Z9
-	VBROADCASTI64X4 160(DX)(BX*1), Z10
-	VPSRLW          $0x04, Z9, Z11
-	VPSRLVW         superRight<>+0(SB), Z10, Z12
-	VPSLLVW         superLeft<>+0(SB), Z10, Z10
-	VPANDD          Z5, Z9, Z9
-	VPANDD          Z5, Z11, Z11
-	VPTERNLOGD      $0xf8, Z6, Z10, Z9
-	VPTERNLOGD      $0xf8, Z6, Z12, Z11
-	VMOVDQU32       128(R10), Z10
-	VPDPBUSD        128(R8), Z9, Z10
-	VMOVDQU32       192(R10), Z9
-	VPDPBUSD        192(R8), Z11, Z9
-	VMOVDQU32       64(DX)(BX*2), Z11
-	VBROADCASTI64X4 160(DX)(BX*2), Z12
-	VPSRLW          $0x04, Z11, Z13
-	VPSRLVW         superRight<>+0(SB), Z12, Z14
-	VPSLLVW         superLeft<>+0(SB), Z12, Z12
-	VPANDD          Z5, Z11, Z11
-	VPANDD          Z5, Z13, Z13
-	VPTERNLOGD      $0xf8, Z6, Z12, Z11
-	VPTERNLOGD      $0xf8, Z6, Z14, Z13
-	VMOVDQU32       128(R10), Z12
-	VPDPBUSD        128(R8), Z11, Z12
-	VMOVDQU32       192(R10), Z11
-	VPDPBUSD        192(R8), Z13, Z11
-	VMOVDQU32       64(DX)(DI*1), Z13
-	VBROADCASTI64X4 160(DX)(DI*1), Z14
-	VPSRLW          $0x04, Z13, Z15
-	VPSRLVW         superRight<>+0(SB), Z14, Z16
-	VPSLLVW         superLeft<>+0(SB), Z14, Z14
-	VPANDD          Z5, Z13, Z13
-	VPANDD          Z5, Z15, Z15
-	VPTERNLOGD      $0xf8, Z6, Z14, Z13
-	VPTERNLOGD      $0xf8, Z6, Z16, Z15
-	VMOVDQU32       128(R10), Z5
-	VPDPBUSD        128(R8), Z13, Z5
-	VMOVDQU32       192(R10), Z6
-	VPDPBUSD        192(R8), Z15, Z6
-	VPACKSSDW       Z10, Z8, Z8
-	VPACKSSDW       Z5, Z12, Z12
-	VMOVDQU32       superGroup2<>+0(SB), Z5
-	VPERMW          Z2, Z5, Z10
-	VPMADDWD        Z10, Z8, Z8
-	VPERMW          Z3, Z5, Z5
-	VPMADDWD        Z5, Z12, Z12
-	VSHUFPS         $0x88, Z12, Z8, Z5
-	VSHUFPS         $0xdd, Z12, Z8, Z8
-	VPADDD          Z8, Z5, Z5
-	VPACKSSDW       Z9, Z7, Z7
-	VPACKSSDW       Z6, Z11, Z11
-	VMOVDQU32       superGroup3<>+0(SB), Z6
-	VPERMW          Z2, Z6, Z8
-	VPMADDWD        Z8, Z7, Z7
-	VPERMW          Z3, Z6, Z6
-	VPMADDWD        Z6, Z11, Z11
-	VSHUFPS         $0x88, Z11, Z7, Z6
-	VSHUFPS         $0xdd, Z11, Z7, Z7
-	VPADDD          Z7, Z6, Z6
-	VSHUFI32X4      $0x88, Z6, Z5, Z7
-	VSHUFI32X4      $0xdd, Z6, Z5, Z5
-	VPADDD          Z5, Z7, Z7
-	VCVTDQ2PS       Z7, Z7
-	VEXTRACTF32X4   $0x01, Z7, X2
-	VEXTRACTF32X4   $0x02, Z7, X3
-	VEXTRACTF32X4   $0x03, Z7, X5
-	VMULPS.BCST     48(R9), X4, X6
-	VFMADD231PS     X6, X7, X0
-	VMULPS.BCST     60(R9), X4, X6
-	VFMADD231PS     X6, X2, X0
-	VMULPS.BCST     72(R9), X4, X2
-	VFMADD231PS     X2, X3, X0
-	VMULPS.BCST     84(R9), X4, X2
-	VFMADD231PS     X2, X5, X0
+	VMOVDQU         192(DX), X10
+	VINSERTI128     $0x01, 192(DX)(BX*1), Y10, Y10
+	VPMOVSXBW       Y10, Z10
+	VMOVDQU         192(DX)(BX*2), X11
+	VINSERTI128     $0x01, 192(DX)(DI*1), Y11, Y11
+	VPMOVSXBW       Y11, Z11
+	VPXOR           X9, X9, X9
+	VPINSRW         $0x00, 208(DX), X9, X9
+	VPINSRW         $0x01, 208(DX)(BX*1), X9, X9
+	VPINSRW         $0x02, 208(DX)(BX*2), X9, X9
+	VPINSRW         $0x03, 208(DX)(DI*1), X9, X9
+	VCVTPH2PS       X9, X9
+	VBROADCASTI64X4 128(DX), Z14
+	VMOVDQU32       (DX), Z15
+	VPSLLVW         Z2, Z14, Z13
+	VPANDD          Z0, Z15, Z12
+	VPTERNLOGD      $0xf8, Z1, Z13, Z12
+	VMOVDQU32       (R10), Z13
+	VPDPBUSD        (R8), Z12, Z13
+	VBROADCASTI64X4 128(DX)(BX*1), Z17
+	VMOVDQU32       (DX)(BX*1), Z18
+	VPSLLVW         Z2, Z17, Z16
+	VPANDD          Z0, Z18, Z12
+	VPTERNLOGD      $0xf8, Z1, Z16, Z12
+	VMOVDQU32       (R10), Z16
+	VPDPBUSD        (R8), Z12, Z16
+	VPACKSSDW       Z16, Z13, Z13
+	VPERMW          Z10, Z4, Z12
+	VPMADDWD        Z12, Z13, Z13
+	VBROADCASTI64X4 128(DX)(BX*2), Z19
+	VMOVDQU32       (DX)(BX*2), Z20
+	VPSLLVW         Z2, Z19, Z16
+	VPANDD          Z0, Z20, Z12
+	VPTERNLOGD      $0xf8, Z1, Z16, Z12
+	VMOVDQU32       (R10), Z16
+	VPDPBUSD        (R8), Z12, Z16
+	VBROADCASTI64X4 128(DX)(DI*1), Z22
+	VMOVDQU32       (DX)(DI*1), Z23
+	VPSLLVW         Z2, Z22, Z21
+	VPANDD          Z0, Z23, Z12
+	VPTERNLOGD      $0xf8, Z1, Z21, Z12
+	VMOVDQU32       (R10), Z21
+	VPDPBUSD        (R8), Z12, Z21
+	VPACKSSDW       Z21, Z16, Z16
+	VPERMW          Z11, Z4, Z12
+	VPMADDWD        Z12, Z16, Z16
+	VSHUFPS         $0x88, Z16, Z13, Z12
+	VSHUFPS         $0xdd, Z16, Z13, Z13
+	VPADDD          Z13, Z12, Z12
+	VPSRLW          $0x04, Z15, Z13
+	VPSRLVW         Z3, Z14, Z14
+	VPANDD          Z0, Z13, Z13
+	VPTERNLOGD      $0xf8, Z1, Z14, Z13
+	VMOVDQU32       64(R10), Z14
+	VPDPBUSD        64(R8), Z13, Z14
+	VPSRLW          $0x04, Z18, Z13
+	VPSRLVW         Z3, Z17, Z15
+	VPANDD          Z0, Z13, Z13
+	VPTERNLOGD      $0xf8, Z1, Z15, Z13
+	VMOVDQU32       64(R10), Z15
+	VPDPBUSD        64(R8), Z13, Z15
+	VPACKSSDW       Z15, Z14, Z14
+	VPERMW          Z10, Z5, Z13
+	VPMADDWD        Z13, Z14, Z14
+	VPSRLW          $0x04, Z20, Z13
+	VPSRLVW         Z3, Z19, Z15
+	VPANDD          Z0, Z13, Z13
+	VPTERNLOGD      $0xf8, Z1, Z15, Z13
+	VMOVDQU32       64(R10), Z15
+	VPDPBUSD        64(R8), Z13, Z15
+	VPSRLW          $0x04, Z23, Z13
+	VPSRLVW         Z3, Z22, Z16
+	VPANDD          Z0, Z13, Z13
+	VPTERNLOGD      $0xf8, Z1, Z16, Z13
+	VMOVDQU32       64(R10), Z16
+	VPDPBUSD        64(R8), Z13, Z16
+	VPACKSSDW       Z16, Z15, Z15
+	VPERMW          Z11, Z5, Z13
+	VPMADDWD        Z13, Z15, Z15
+	VSHUFPS         $0x88, Z15, Z14, Z13
+	VSHUFPS         $0xdd, Z15, Z14, Z14
+	VPADDD          Z14, Z13, Z13
+	VSHUFI32X4      $0x88, Z13, Z12, Z14
+	VSHUFI32X4      $0xdd, Z13, Z12, Z12
+	VPADDD          Z12, Z14, Z14
+	VCVTDQ2PS       Z14, Z14
+	VEXTRACTF32X4   $0x01, Z14, X12
+	VEXTRACTF32X4   $0x02, Z14, X13
+	VEXTRACTF32X4   $0x03, Z14, X15
+	VBROADCASTSS    (R9), X16
+	VMULPS          X9, X16, X16
+	VFMADD231PS     X16, X14, X8
+	VBROADCASTSS    12(R9), X14
+	VMULPS          X9, X14, X14
+	VFMADD231PS     X14, X12, X8
+	VBROADCASTSS    24(R9), X12
+	VMULPS          X9, X12, X12
+	VFMADD231PS     X12, X13, X8
+	VBROADCASTSS    36(R9), X12
+	VMULPS          X9, X12, X12
+	VFMADD231PS     X12, X15, X8
+	VBROADCASTI64X4 160(DX), Z14
+	VMOVDQU32       64(DX), Z15
+	VPSLLVW         Z2, Z14, Z13
+	VPANDD          Z0, Z15, Z12
+	VPTERNLOGD      $0xf8, Z1, Z13, Z12
+	VMOVDQU32       128(R10), Z13
+	VPDPBUSD        128(R8), Z12, Z13
+	VBROADCASTI64X4 160(DX)(BX*1), Z17
+	VMOVDQU32       64(DX)(BX*1), Z18
+	VPSLLVW         Z2, Z17, Z16
+	VPANDD          Z0, Z18, Z12
+	VPTERNLOGD      $0xf8, Z1, Z16, Z12
+	VMOVDQU32       128(R10), Z16
+	VPDPBUSD        128(R8), Z12, Z16
+	VPACKSSDW       Z16, Z13, Z13
+	VPERMW          Z10, Z6, Z12
+	VPMADDWD        Z12, Z13, Z13
+	VBROADCASTI64X4 160(DX)(BX*2), Z19
+	VMOVDQU32       64(DX)(BX*2), Z20
+	VPSLLVW         Z2, Z19, Z16
+	VPANDD          Z0, Z20, Z12
+	VPTERNLOGD      $0xf8, Z1, Z16, Z12
+	VMOVDQU32       128(R10), Z16
+	VPDPBUSD        128(R8), Z12, Z16
+	VBROADCASTI64X4 160(DX)(DI*1), Z22
+	VMOVDQU32       64(DX)(DI*1), Z23
+	VPSLLVW         Z2, Z22, Z21
+	VPANDD          Z0, Z23, Z12
+	VPTERNLOGD      $0xf8, Z1, Z21, Z12
+	VMOVDQU32       128(R10), Z21
+	VPDPBUSD        128(R8), Z12, Z21
+	VPACKSSDW       Z21, Z16, Z16
+	VPERMW          Z11, Z6, Z12
+	VPMADDWD        Z12, Z16, Z16
+	VSHUFPS         $0x88, Z16, Z13, Z12
+	VSHUFPS         $0xdd, Z16, Z13, Z13
+	VPADDD          Z13, Z12, Z12
+	VPSRLW          $0x04, Z15, Z13
+	VPSRLVW         Z3, Z14, Z14
+	VPANDD          Z0, Z13, Z13
+	VPTERNLOGD      $0xf8, Z1, Z14, Z13
+	VMOVDQU32       192(R10), Z14
+	VPDPBUSD        192(R8), Z13, Z14
+	VPSRLW          $0x04, Z18, Z13
+	VPSRLVW         Z3, Z17, Z15
+	VPANDD          Z0, Z13, Z13
+	VPTERNLOGD      $0xf8, Z1, Z15, Z13
+	VMOVDQU32       192(R10), Z15
+	VPDPBUSD        192(R8), Z13, Z15
+	VPACKSSDW       Z15, Z14, Z14
+	VPERMW          Z10, Z7, Z13
+	VPMADDWD        Z13, Z14, Z14
+	VPSRLW          $0x04, Z20, Z13
+	VPSRLVW         Z3, Z19, Z15
+	VPANDD          Z0, Z13, Z13
+	VPTERNLOGD      $0xf8, Z1, Z15, Z13
+	VMOVDQU32       192(R10), Z15
+	VPDPBUSD        192(R8), Z13, Z15
+	VPSRLW          $0x04, Z23, Z13
+	VPSRLVW         Z3, Z22, Z16
+	VPANDD          Z0, Z13, Z13
+	VPTERNLOGD      $0xf8, Z1, Z16, Z13
+	VMOVDQU32       192(R10), Z16
+	VPDPBUSD        192(R8), Z13, Z16
+	VPACKSSDW       Z16, Z15, Z15
+	VPERMW          Z11, Z7, Z13
+	VPMADDWD        Z13, Z15, Z15
+	VSHUFPS         $0x88, Z15, Z14, Z13
+	VSHUFPS         $0xdd, Z15, Z14, Z14
+	VPADDD          Z14, Z13, Z13
+	VSHUFI32X4      $0x88, Z13, Z12, Z14
+	VSHUFI32X4      $0xdd, Z13, Z12, Z12
+	VPADDD          Z12, Z14, Z14
+	VCVTDQ2PS       Z14, Z14
+	VEXTRACTF32X4   $0x01, Z14, X10
+	VEXTRACTF32X4   $0x02, Z14, X11
+	VEXTRACTF32X4   $0x03, Z14, X12
+	VBROADCASTSS    48(R9), X13
+	VMULPS          X9, X13, X13
+	VFMADD231PS     X13, X14, X8
+	VBROADCASTSS    60(R9), X13
+	VMULPS          X9, X13, X13
+	VFMADD231PS     X13, X10, X8
+	VBROADCASTSS    72(R9), X10
+	VMULPS          X9, X10, X10
+	VFMADD231PS     X10, X11, X8
+	VBROADCASTSS    84(R9), X10
+	VMULPS          X9, X10, X10
+	VFMADD231PS     X10, X12, X8
 	PREFETCHT0      1536(DX)
 	PREFETCHT0      1600(DX)
 	PREFETCHT0      1664(DX)
@@ -909,10 +881,10 @@ super:
 	ADDQ            $0x00000100, R10
 	DECQ            R12
 	JNZ             super
-	VMOVSS          X0, (AX)
-	VEXTRACTPS      $0x01, X0, (AX)(CX*4)
-	VEXTRACTPS      $0x02, X0, (AX)(CX*8)
-	VEXTRACTPS      $0x03, X0, (AX)(SI*4)
+	VMOVSS          X8, (AX)
+	VEXTRACTPS      $0x01, X8, (AX)(CX*4)
+	VEXTRACTPS      $0x02, X8, (AX)(CX*8)
+	VEXTRACTPS      $0x03, X8, (AX)(SI*4)
 	ADDQ            $0x04, AX
 	MOVQ            R11, DX
 	ADDQ            stride+32(FP), DX
@@ -921,8 +893,8 @@ super:
 	VZEROUPPER
 	RET
 
-// func minsx1AVX512(dst *float32, ld int, sums *float32, stride int, mins *float32, fours int, groups int)
-// Requires: AVX, AVX512F
+// func minsx1AVX512(dst *float32, ld int, sums *float32, stride int, mins *float32, blocks int, groups int)
+// Requires: AVX, AVX512DQ, AVX512F
 TEXT ·minsx1AVX512(SB), NOSPLIT, $0-56
 	MOVQ ld+8(FP), AX
 	MOVQ stride+24(FP), CX
@@ -930,27 +902,27 @@ TEXT ·minsx1AVX512(SB), NOSPLIT, $0-56
 group:
 	MOVQ   sums+16(FP), DX
 	MOVQ   mins+32(FP), BX
-	MOVQ   fours+40(FP), SI
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
+	MOVQ   blocks+40(FP), SI
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
 
-fours0:
-	VMOVUPS      (BX), Z4
-	VMOVUPS      64(BX), Z5
-	VBROADCASTSS (DX), Z6
-	VFMADD231PS  Z6, Z4, Z0
-	VFMADD231PS  Z6, Z5, Z1
+block0:
+	VMOVUPS      (BX), Z2
+	VMOVUPS      64(BX), Z3
+	VBROADCASTSS (DX), Z4
+	VFMADD231PS  Z4, Z2, Z0
+	VFMADD231PS  Z4, Z3, Z1
 	ADDQ         $0x10, DX
 	ADDQ         $0x00000200, BX
-	DECQ         SI
-	JNZ          fours0
+	SUBQ         $0x04, SI
+	JNZ          block0
 	MOVQ         sums+16(FP), DX
 	MOVQ         mins+32(FP), BX
-	MOVQ         fours+40(FP), SI
-	VPXORD       Z2, Z2, Z2
-	VPXORD       Z3, Z3, Z3
+	MOVQ         blocks+40(FP), SI
+	VXORPS       Z2, Z2, Z2
+	VXORPS       Z3, Z3, Z3
 
-fours1:
+block1:
 	VMOVUPS      128(BX), Z4
 	VMOVUPS      192(BX), Z5
 	VBROADCASTSS 4(DX), Z6
@@ -958,17 +930,17 @@ fours1:
 	VFMADD231PS  Z6, Z5, Z3
 	ADDQ         $0x10, DX
 	ADDQ         $0x00000200, BX
-	DECQ         SI
-	JNZ          fours1
+	SUBQ         $0x04, SI
+	JNZ          block1
 	VADDPS       Z2, Z0, Z0
 	VADDPS       Z3, Z1, Z1
 	MOVQ         sums+16(FP), DX
 	MOVQ         mins+32(FP), BX
-	MOVQ         fours+40(FP), SI
-	VPXORD       Z2, Z2, Z2
-	VPXORD       Z3, Z3, Z3
+	MOVQ         blocks+40(FP), SI
+	VXORPS       Z2, Z2, Z2
+	VXORPS       Z3, Z3, Z3
 
-fours2:
+block2:
 	VMOVUPS      256(BX), Z4
 	VMOVUPS      320(BX), Z5
 	VBROADCASTSS 8(DX), Z6
@@ -976,17 +948,17 @@ fours2:
 	VFMADD231PS  Z6, Z5, Z3
 	ADDQ         $0x10, DX
 	ADDQ         $0x00000200, BX
-	DECQ         SI
-	JNZ          fours2
+	SUBQ         $0x04, SI
+	JNZ          block2
 	VADDPS       Z2, Z0, Z0
 	VADDPS       Z3, Z1, Z1
 	MOVQ         sums+16(FP), DX
 	MOVQ         mins+32(FP), BX
-	MOVQ         fours+40(FP), SI
-	VPXORD       Z2, Z2, Z2
-	VPXORD       Z3, Z3, Z3
+	MOVQ         blocks+40(FP), SI
+	VXORPS       Z2, Z2, Z2
+	VXORPS       Z3, Z3, Z3
 
-fours3:
+block3:
 	VMOVUPS      384(BX), Z4
 	VMOVUPS      448(BX), Z5
 	VBROADCASTSS 12(DX), Z6
@@ -994,17 +966,17 @@ fours3:
 	VFMADD231PS  Z6, Z5, Z3
 	ADDQ         $0x10, DX
 	ADDQ         $0x00000200, BX
-	DECQ         SI
-	JNZ          fours3
+	SUBQ         $0x04, SI
+	JNZ          block3
 	VADDPS       Z2, Z0, Z0
 	VADDPS       Z3, Z1, Z1
 	MOVQ         dst+0(FP), DX
-	VMOVUPS      (DX), Z4
-	VSUBPS       Z0, Z4, Z4
-	VMOVUPS      Z4, (DX)
-	VMOVUPS      64(DX), Z4
-	VSUBPS       Z1, Z4, Z4
-	VMOVUPS      Z4, 64(DX)
+	VMOVUPS      (DX), Z2
+	VSUBPS       Z0, Z2, Z2
+	VMOVUPS      Z2, (DX)
+	VMOVUPS      64(DX), Z0
+	VSUBPS       Z1, Z0, Z0
+	VMOVUPS      Z0, 64(DX)
 	IMUL3Q       $0x00000004, AX, DX
 	ADDQ         DX, dst+0(FP)
 	IMUL3Q       $0x00000001, CX, DX
@@ -1014,8 +986,8 @@ fours3:
 	VZEROUPPER
 	RET
 
-// func minsx2AVX512(dst *float32, ld int, sums *float32, stride int, mins *float32, fours int, groups int)
-// Requires: AVX, AVX512F
+// func minsx2AVX512(dst *float32, ld int, sums *float32, stride int, mins *float32, blocks int, groups int)
+// Requires: AVX, AVX512DQ, AVX512F
 TEXT ·minsx2AVX512(SB), NOSPLIT, $0-56
 	MOVQ ld+8(FP), AX
 	MOVQ stride+24(FP), CX
@@ -1023,34 +995,34 @@ TEXT ·minsx2AVX512(SB), NOSPLIT, $0-56
 group:
 	MOVQ   sums+16(FP), DX
 	MOVQ   mins+32(FP), BX
-	MOVQ   fours+40(FP), SI
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
+	MOVQ   blocks+40(FP), SI
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
 
-fours0:
-	VMOVUPS      (BX), Z8
-	VMOVUPS      64(BX), Z9
-	VBROADCASTSS (DX), Z10
-	VFMADD231PS  Z10, Z8, Z0
-	VFMADD231PS  Z10, Z9, Z1
-	VBROADCASTSS (DX)(CX*1), Z10
-	VFMADD231PS  Z10, Z8, Z2
-	VFMADD231PS  Z10, Z9, Z3
+block0:
+	VMOVUPS      (BX), Z4
+	VMOVUPS      64(BX), Z5
+	VBROADCASTSS (DX), Z6
+	VFMADD231PS  Z6, Z4, Z0
+	VFMADD231PS  Z6, Z5, Z1
+	VBROADCASTSS (DX)(CX*1), Z6
+	VFMADD231PS  Z6, Z4, Z2
+	VFMADD231PS  Z6, Z5, Z3
 	ADDQ         $0x10, DX
 	ADDQ         $0x00000200, BX
-	DECQ         SI
-	JNZ          fours0
+	SUBQ         $0x04, SI
+	JNZ          block0
 	MOVQ         sums+16(FP), DX
 	MOVQ         mins+32(FP), BX
-	MOVQ         fours+40(FP), SI
-	VPXORD       Z4, Z4, Z4
-	VPXORD       Z5, Z5, Z5
-	VPXORD       Z6, Z6, Z6
-	VPXORD       Z7, Z7, Z7
+	MOVQ         blocks+40(FP), SI
+	VXORPS       Z4, Z4, Z4
+	VXORPS       Z5, Z5, Z5
+	VXORPS       Z6, Z6, Z6
+	VXORPS       Z7, Z7, Z7
 
-fours1:
+block1:
 	VMOVUPS      128(BX), Z8
 	VMOVUPS      192(BX), Z9
 	VBROADCASTSS 4(DX), Z10
@@ -1061,21 +1033,21 @@ fours1:
 	VFMADD231PS  Z10, Z9, Z7
 	ADDQ         $0x10, DX
 	ADDQ         $0x00000200, BX
-	DECQ         SI
-	JNZ          fours1
+	SUBQ         $0x04, SI
+	JNZ          block1
 	VADDPS       Z4, Z0, Z0
 	VADDPS       Z5, Z1, Z1
 	VADDPS       Z6, Z2, Z2
 	VADDPS       Z7, Z3, Z3
 	MOVQ         sums+16(FP), DX
 	MOVQ         mins+32(FP), BX
-	MOVQ         fours+40(FP), SI
-	VPXORD       Z4, Z4, Z4
-	VPXORD       Z5, Z5, Z5
-	VPXORD       Z6, Z6, Z6
-	VPXORD       Z7, Z7, Z7
+	MOVQ         blocks+40(FP), SI
+	VXORPS       Z4, Z4, Z4
+	VXORPS       Z5, Z5, Z5
+	VXORPS       Z6, Z6, Z6
+	VXORPS       Z7, Z7, Z7
 
-fours2:
+block2:
 	VMOVUPS      256(BX), Z8
 	VMOVUPS      320(BX), Z9
 	VBROADCASTSS 8(DX), Z10
@@ -1086,21 +1058,21 @@ fours2:
 	VFMADD231PS  Z10, Z9, Z7
 	ADDQ         $0x10, DX
 	ADDQ         $0x00000200, BX
-	DECQ         SI
-	JNZ          fours2
+	SUBQ         $0x04, SI
+	JNZ          block2
 	VADDPS       Z4, Z0, Z0
 	VADDPS       Z5, Z1, Z1
 	VADDPS       Z6, Z2, Z2
 	VADDPS       Z7, Z3, Z3
 	MOVQ         sums+16(FP), DX
 	MOVQ         mins+32(FP), BX
-	MOVQ         fours+40(FP), SI
-	VPXORD       Z4, Z4, Z4
-	VPXORD       Z5, Z5, Z5
-	VPXORD       Z6, Z6, Z6
-	VPXORD       Z7, Z7, Z7
+	MOVQ         blocks+40(FP), SI
+	VXORPS       Z4, Z4, Z4
+	VXORPS       Z5, Z5, Z5
+	VXORPS       Z6, Z6, Z6
+	VXORPS       Z7, Z7, Z7
 
-fours3:
+block3:
 	VMOVUPS      384(BX), Z8
 	VMOVUPS      448(BX), Z9
 	VBROADCASTSS 12(DX), Z10
@@ -1111,25 +1083,25 @@ fours3:
 	VFMADD231PS  Z10, Z9, Z7
 	ADDQ         $0x10, DX
 	ADDQ         $0x00000200, BX
-	DECQ         SI
-	JNZ          fours3
+	SUBQ         $0x04, SI
+	JNZ          block3
 	VADDPS       Z4, Z0, Z0
 	VADDPS       Z5, Z1, Z1
 	VADDPS       Z6, Z2, Z2
 	VADDPS       Z7, Z3, Z3
 	MOVQ         dst+0(FP), DX
-	VMOVUPS      (DX), Z8
-	VSUBPS       Z0, Z8, Z8
-	VMOVUPS      Z8, (DX)
-	VMOVUPS      64(DX), Z8
-	VSUBPS       Z1, Z8, Z8
-	VMOVUPS      Z8, 64(DX)
-	VMOVUPS      (DX)(AX*4), Z8
-	VSUBPS       Z2, Z8, Z8
-	VMOVUPS      Z8, (DX)(AX*4)
-	VMOVUPS      64(DX)(AX*4), Z8
-	VSUBPS       Z3, Z8, Z8
-	VMOVUPS      Z8, 64(DX)(AX*4)
+	VMOVUPS      (DX), Z4
+	VSUBPS       Z0, Z4, Z4
+	VMOVUPS      Z4, (DX)
+	VMOVUPS      64(DX), Z0
+	VSUBPS       Z1, Z0, Z0
+	VMOVUPS      Z0, 64(DX)
+	VMOVUPS      (DX)(AX*4), Z0
+	VSUBPS       Z2, Z0, Z0
+	VMOVUPS      Z0, (DX)(AX*4)
+	VMOVUPS      64(DX)(AX*4), Z0
+	VSUBPS       Z3, Z0, Z0
+	VMOVUPS      Z0, 64(DX)(AX*4)
 	IMUL3Q       $0x00000008, AX, DX
 	ADDQ         DX, dst+0(FP)
 	IMUL3Q       $0x00000002, CX, DX
@@ -1139,8 +1111,8 @@ fours3:
 	VZEROUPPER
 	RET
 
-// func minsx3AVX512(dst *float32, ld int, sums *float32, stride int, mins *float32, fours int, groups int)
-// Requires: AVX, AVX512F
+// func minsx3AVX512(dst *float32, ld int, sums *float32, stride int, mins *float32, blocks int, groups int)
+// Requires: AVX, AVX512DQ, AVX512F
 TEXT ·minsx3AVX512(SB), NOSPLIT, $0-56
 	MOVQ ld+8(FP), AX
 	MOVQ stride+24(FP), CX
@@ -1148,41 +1120,41 @@ TEXT ·minsx3AVX512(SB), NOSPLIT, $0-56
 group:
 	MOVQ   sums+16(FP), DX
 	MOVQ   mins+32(FP), BX
-	MOVQ   fours+40(FP), SI
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
+	MOVQ   blocks+40(FP), SI
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
 
-fours0:
-	VMOVUPS      (BX), Z12
-	VMOVUPS      64(BX), Z13
-	VBROADCASTSS (DX), Z14
-	VFMADD231PS  Z14, Z12, Z0
-	VFMADD231PS  Z14, Z13, Z1
-	VBROADCASTSS (DX)(CX*1), Z14
-	VFMADD231PS  Z14, Z12, Z2
-	VFMADD231PS  Z14, Z13, Z3
-	VBROADCASTSS (DX)(CX*2), Z14
-	VFMADD231PS  Z14, Z12, Z4
-	VFMADD231PS  Z14, Z13, Z5
+block0:
+	VMOVUPS      (BX), Z6
+	VMOVUPS      64(BX), Z7
+	VBROADCASTSS (DX), Z8
+	VFMADD231PS  Z8, Z6, Z0
+	VFMADD231PS  Z8, Z7, Z1
+	VBROADCASTSS (DX)(CX*1), Z8
+	VFMADD231PS  Z8, Z6, Z2
+	VFMADD231PS  Z8, Z7, Z3
+	VBROADCASTSS (DX)(CX*2), Z8
+	VFMADD231PS  Z8, Z6, Z4
+	VFMADD231PS  Z8, Z7, Z5
 	ADDQ         $0x10, DX
 	ADDQ         $0x00000200, BX
-	DECQ         SI
-	JNZ          fours0
+	SUBQ         $0x04, SI
+	JNZ          block0
 	MOVQ         sums+16(FP), DX
 	MOVQ         mins+32(FP), BX
-	MOVQ         fours+40(FP), SI
-	VPXORD       Z6, Z6, Z6
-	VPXORD       Z7, Z7, Z7
-	VPXORD       Z8, Z8, Z8
-	VPXORD       Z9, Z9, Z9
-	VPXORD       Z10, Z10, Z10
-	VPXORD       Z11, Z11, Z11
+	MOVQ         blocks+40(FP), SI
+	VXORPS       Z6, Z6, Z6
+	VXORPS       Z7, Z7, Z7
+	VXORPS       Z8, Z8, Z8
+	VXORPS       Z9, Z9, Z9
+	VXORPS       Z10, Z10, Z10
+	VXORPS       Z11, Z11, Z11
 
-fours1:
+block1:
 	VMOVUPS      128(BX), Z12
 	VMOVUPS      192(BX), Z13
 	VBROADCASTSS 4(DX), Z14
@@ -1196,8 +1168,8 @@ fours1:
 	VFMADD231PS  Z14, Z13, Z11
 	ADDQ         $0x10, DX
 	ADDQ         $0x00000200, BX
-	DECQ         SI
-	JNZ          fours1
+	SUBQ         $0x04, SI
+	JNZ          block1
 	VADDPS       Z6, Z0, Z0
 	VADDPS       Z7, Z1, Z1
 	VADDPS       Z8, Z2, Z2
@@ -1206,15 +1178,15 @@ fours1:
 	VADDPS       Z11, Z5, Z5
 	MOVQ         sums+16(FP), DX
 	MOVQ         mins+32(FP), BX
-	MOVQ         fours+40(FP), SI
-	VPXORD       Z6, Z6, Z6
-	VPXORD       Z7, Z7, Z7
-	VPXORD       Z8, Z8, Z8
-	VPXORD       Z9, Z9, Z9
-	VPXORD       Z10, Z10, Z10
-	VPXORD       Z11, Z11, Z11
+	MOVQ         blocks+40(FP), SI
+	VXORPS       Z6, Z6, Z6
+	VXORPS       Z7, Z7, Z7
+	VXORPS       Z8, Z8, Z8
+	VXORPS       Z9, Z9, Z9
+	VXORPS       Z10, Z10, Z10
+	VXORPS       Z11, Z11, Z11
 
-fours2:
+block2:
 	VMOVUPS      256(BX), Z12
 	VMOVUPS      320(BX), Z13
 	VBROADCASTSS 8(DX), Z14
@@ -1228,8 +1200,8 @@ fours2:
 	VFMADD231PS  Z14, Z13, Z11
 	ADDQ         $0x10, DX
 	ADDQ         $0x00000200, BX
-	DECQ         SI
-	JNZ          fours2
+	SUBQ         $0x04, SI
+	JNZ          block2
 	VADDPS       Z6, Z0, Z0
 	VADDPS       Z7, Z1, Z1
 	VADDPS       Z8, Z2, Z2
@@ -1238,15 +1210,15 @@ fours2:
 	VADDPS       Z11, Z5, Z5
 	MOVQ         sums+16(FP), DX
 	MOVQ         mins+32(FP), BX
-	MOVQ         fours+40(FP), SI
-	VPXORD       Z6, Z6, Z6
-	VPXORD       Z7, Z7, Z7
-	VPXORD       Z8, Z8, Z8
-	VPXORD       Z9, Z9, Z9
-	VPXORD       Z10, Z10, Z10
-	VPXORD       Z11, Z11, Z11
+	MOVQ         blocks+40(FP), SI
+	VXORPS       Z6, Z6, Z6
+	VXORPS       Z7, Z7, Z7
+	VXORPS       Z8, Z8, Z8
+	VXORPS       Z9, Z9, Z9
+	VXORPS       Z10, Z10, Z10
+	VXORPS       Z11, Z11, Z11
 
-fours3:
+block3:
 	VMOVUPS      384(BX), Z12
 	VMOVUPS      448(BX), Z13
 	VBROADCASTSS 12(DX), Z14
@@ -1260,8 +1232,8 @@ fours3:
 	VFMADD231PS  Z14, Z13, Z11
 	ADDQ         $0x10, DX
 	ADDQ         $0x00000200, BX
-	DECQ         SI
-	JNZ          fours3
+	SUBQ         $0x04, SI
+	JNZ          block3
 	VADDPS       Z6, Z0, Z0
 	VADDPS       Z7, Z1, Z1
 	VADDPS       Z8, Z2, Z2
@@ -1269,24 +1241,24 @@ fours3:
 	VADDPS       Z10, Z4, Z4
 	VADDPS       Z11, Z5, Z5
 	MOVQ         dst+0(FP), DX
-	VMOVUPS      (DX), Z12
-	VSUBPS       Z0, Z12, Z12
-	VMOVUPS      Z12, (DX)
-	VMOVUPS      64(DX), Z12
-	VSUBPS       Z1, Z12, Z12
-	VMOVUPS      Z12, 64(DX)
-	VMOVUPS      (DX)(AX*4), Z12
-	VSUBPS       Z2, Z12, Z12
-	VMOVUPS      Z12, (DX)(AX*4)
-	VMOVUPS      64(DX)(AX*4), Z12
-	VSUBPS       Z3, Z12, Z12
-	VMOVUPS      Z12, 64(DX)(AX*4)
-	VMOVUPS      (DX)(AX*8), Z12
-	VSUBPS       Z4, Z12, Z12
-	VMOVUPS      Z12, (DX)(AX*8)
-	VMOVUPS      64(DX)(AX*8), Z12
-	VSUBPS       Z5, Z12, Z12
-	VMOVUPS      Z12, 64(DX)(AX*8)
+	VMOVUPS      (DX), Z6
+	VSUBPS       Z0, Z6, Z6
+	VMOVUPS      Z6, (DX)
+	VMOVUPS      64(DX), Z0
+	VSUBPS       Z1, Z0, Z0
+	VMOVUPS      Z0, 64(DX)
+	VMOVUPS      (DX)(AX*4), Z0
+	VSUBPS       Z2, Z0, Z0
+	VMOVUPS      Z0, (DX)(AX*4)
+	VMOVUPS      64(DX)(AX*4), Z0
+	VSUBPS       Z3, Z0, Z0
+	VMOVUPS      Z0, 64(DX)(AX*4)
+	VMOVUPS      (DX)(AX*8), Z0
+	VSUBPS       Z4, Z0, Z0
+	VMOVUPS      Z0, (DX)(AX*8)
+	VMOVUPS      64(DX)(AX*8), Z0
+	VSUBPS       Z5, Z0, Z0
+	VMOVUPS      Z0, 64(DX)(AX*8)
 	IMUL3Q       $0x0000000c, AX, DX
 	ADDQ         DX, dst+0(FP)
 	IMUL3Q       $0x00000003, CX, DX
@@ -1296,8 +1268,8 @@ fours3:
 	VZEROUPPER
 	RET
 
-// func minsx4AVX512(dst *float32, ld int, sums *float32, stride int, mins *float32, fours int, groups int)
-// Requires: AVX, AVX512F
+// func minsx4AVX512(dst *float32, ld int, sums *float32, stride int, mins *float32, blocks int, groups int)
+// Requires: AVX, AVX512DQ, AVX512F
 TEXT ·minsx4AVX512(SB), NOSPLIT, $0-56
 	MOVQ ld+8(FP), AX
 	MOVQ stride+24(FP), CX
@@ -1307,51 +1279,51 @@ group:
 	LEAQ   (DX)(CX*2), BX
 	LEAQ   (BX)(CX*1), BX
 	MOVQ   mins+32(FP), SI
-	MOVQ   fours+40(FP), DI
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
+	MOVQ   blocks+40(FP), DI
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
 
-fours0:
-	VMOVUPS      (SI), Z16
-	VMOVUPS      64(SI), Z17
-	VBROADCASTSS (DX), Z18
-	VFMADD231PS  Z18, Z16, Z0
-	VFMADD231PS  Z18, Z17, Z1
-	VBROADCASTSS (DX)(CX*1), Z18
-	VFMADD231PS  Z18, Z16, Z2
-	VFMADD231PS  Z18, Z17, Z3
-	VBROADCASTSS (DX)(CX*2), Z18
-	VFMADD231PS  Z18, Z16, Z4
-	VFMADD231PS  Z18, Z17, Z5
-	VBROADCASTSS (BX), Z18
-	VFMADD231PS  Z18, Z16, Z6
-	VFMADD231PS  Z18, Z17, Z7
+block0:
+	VMOVUPS      (SI), Z8
+	VMOVUPS      64(SI), Z9
+	VBROADCASTSS (DX), Z10
+	VFMADD231PS  Z10, Z8, Z0
+	VFMADD231PS  Z10, Z9, Z1
+	VBROADCASTSS (DX)(CX*1), Z10
+	VFMADD231PS  Z10, Z8, Z2
+	VFMADD231PS  Z10, Z9, Z3
+	VBROADCASTSS (DX)(CX*2), Z10
+	VFMADD231PS  Z10, Z8, Z4
+	VFMADD231PS  Z10, Z9, Z5
+	VBROADCASTSS (BX), Z10
+	VFMADD231PS  Z10, Z8, Z6
+	VFMADD231PS  Z10, Z9, Z7
 	ADDQ         $0x10, DX
 	ADDQ         $0x10, BX
 	ADDQ         $0x00000200, SI
-	DECQ         DI
-	JNZ          fours0
+	SUBQ         $0x04, DI
+	JNZ          block0
 	MOVQ         sums+16(FP), DX
 	LEAQ         (DX)(CX*2), BX
 	LEAQ         (BX)(CX*1), BX
 	MOVQ         mins+32(FP), SI
-	MOVQ         fours+40(FP), DI
-	VPXORD       Z8, Z8, Z8
-	VPXORD       Z9, Z9, Z9
-	VPXORD       Z10, Z10, Z10
-	VPXORD       Z11, Z11, Z11
-	VPXORD       Z12, Z12, Z12
-	VPXORD       Z13, Z13, Z13
-	VPXORD       Z14, Z14, Z14
-	VPXORD       Z15, Z15, Z15
+	MOVQ         blocks+40(FP), DI
+	VXORPS       Z8, Z8, Z8
+	VXORPS       Z9, Z9, Z9
+	VXORPS       Z10, Z10, Z10
+	VXORPS       Z11, Z11, Z11
+	VXORPS       Z12, Z12, Z12
+	VXORPS       Z13, Z13, Z13
+	VXORPS       Z14, Z14, Z14
+	VXORPS       Z15, Z15, Z15
 
-fours1:
+block1:
 	VMOVUPS      128(SI), Z16
 	VMOVUPS      192(SI), Z17
 	VBROADCASTSS 4(DX), Z18
@@ -1369,8 +1341,8 @@ fours1:
 	ADDQ         $0x10, DX
 	ADDQ         $0x10, BX
 	ADDQ         $0x00000200, SI
-	DECQ         DI
-	JNZ          fours1
+	SUBQ         $0x04, DI
+	JNZ          block1
 	VADDPS       Z8, Z0, Z0
 	VADDPS       Z9, Z1, Z1
 	VADDPS       Z10, Z2, Z2
@@ -1383,17 +1355,17 @@ fours1:
 	LEAQ         (DX)(CX*2), BX
 	LEAQ         (BX)(CX*1), BX
 	MOVQ         mins+32(FP), SI
-	MOVQ         fours+40(FP), DI
-	VPXORD       Z8, Z8, Z8
-	VPXORD       Z9, Z9, Z9
-	VPXORD       Z10, Z10, Z10
-	VPXORD       Z11, Z11, Z11
-	VPXORD       Z12, Z12, Z12
-	VPXORD       Z13, Z13, Z13
-	VPXORD       Z14, Z14, Z14
-	VPXORD       Z15, Z15, Z15
+	MOVQ         blocks+40(FP), DI
+	VXORPS       Z8, Z8, Z8
+	VXORPS       Z9, Z9, Z9
+	VXORPS       Z10, Z10, Z10
+	VXORPS       Z11, Z11, Z11
+	VXORPS       Z12, Z12, Z12
+	VXORPS       Z13, Z13, Z13
+	VXORPS       Z14, Z14, Z14
+	VXORPS       Z15, Z15, Z15
 
-fours2:
+block2:
 	VMOVUPS      256(SI), Z16
 	VMOVUPS      320(SI), Z17
 	VBROADCASTSS 8(DX), Z18
@@ -1411,8 +1383,8 @@ fours2:
 	ADDQ         $0x10, DX
 	ADDQ         $0x10, BX
 	ADDQ         $0x00000200, SI
-	DECQ         DI
-	JNZ          fours2
+	SUBQ         $0x04, DI
+	JNZ          block2
 	VADDPS       Z8, Z0, Z0
 	VADDPS       Z9, Z1, Z1
 	VADDPS       Z10, Z2, Z2
@@ -1425,17 +1397,17 @@ fours2:
 	LEAQ         (DX)(CX*2), BX
 	LEAQ         (BX)(CX*1), BX
 	MOVQ         mins+32(FP), SI
-	MOVQ         fours+40(FP), DI
-	VPXORD       Z8, Z8, Z8
-	VPXORD       Z9, Z9, Z9
-	VPXORD       Z10, Z10, Z10
-	VPXORD       Z11, Z11, Z11
-	VPXORD       Z12, Z12, Z12
-	VPXORD       Z13, Z13, Z13
-	VPXORD       Z14, Z14, Z14
-	VPXORD       Z15, Z15, Z15
+	MOVQ         blocks+40(FP), DI
+	VXORPS       Z8, Z8, Z8
+	VXORPS       Z9, Z9, Z9
+	VXORPS       Z10, Z10, Z10
+	VXORPS       Z11, Z11, Z11
+	VXORPS       Z12, Z12, Z12
+	VXORPS       Z13, Z13, Z13
+	VXORPS       Z14, Z14, Z14
+	VXORPS       Z15, Z15, Z15
 
-fours3:
+block3:
 	VMOVUPS      384(SI), Z16
 	VMOVUPS      448(SI), Z17
 	VBROADCASTSS 12(DX), Z18
@@ -1453,8 +1425,8 @@ fours3:
 	ADDQ         $0x10, DX
 	ADDQ         $0x10, BX
 	ADDQ         $0x00000200, SI
-	DECQ         DI
-	JNZ          fours3
+	SUBQ         $0x04, DI
+	JNZ          block3
 	VADDPS       Z8, Z0, Z0
 	VADDPS       Z9, Z1, Z1
 	VADDPS       Z10, Z2, Z2
@@ -1466,30 +1438,30 @@ fours3:
 	MOVQ         dst+0(FP), DX
 	LEAQ         (DX)(AX*8), BX
 	LEAQ         (BX)(AX*4), BX
-	VMOVUPS      (DX), Z16
-	VSUBPS       Z0, Z16, Z16
-	VMOVUPS      Z16, (DX)
-	VMOVUPS      64(DX), Z16
-	VSUBPS       Z1, Z16, Z16
-	VMOVUPS      Z16, 64(DX)
-	VMOVUPS      (DX)(AX*4), Z16
-	VSUBPS       Z2, Z16, Z16
-	VMOVUPS      Z16, (DX)(AX*4)
-	VMOVUPS      64(DX)(AX*4), Z16
-	VSUBPS       Z3, Z16, Z16
-	VMOVUPS      Z16, 64(DX)(AX*4)
-	VMOVUPS      (DX)(AX*8), Z16
-	VSUBPS       Z4, Z16, Z16
-	VMOVUPS      Z16, (DX)(AX*8)
-	VMOVUPS      64(DX)(AX*8), Z16
-	VSUBPS       Z5, Z16, Z16
-	VMOVUPS      Z16, 64(DX)(AX*8)
-	VMOVUPS      (BX), Z16
-	VSUBPS       Z6, Z16, Z16
-	VMOVUPS      Z16, (BX)
-	VMOVUPS      64(BX), Z16
-	VSUBPS       Z7, Z16, Z16
-	VMOVUPS      Z16, 64(BX)
+	VMOVUPS      (DX), Z8
+	VSUBPS       Z0, Z8, Z8
+	VMOVUPS      Z8, (DX)
+	VMOVUPS      64(DX), Z0
+	VSUBPS       Z1, Z0, Z0
+	VMOVUPS      Z0, 64(DX)
+	VMOVUPS      (DX)(AX*4), Z0
+	VSUBPS       Z2, Z0, Z0
+	VMOVUPS      Z0, (DX)(AX*4)
+	VMOVUPS      64(DX)(AX*4), Z0
+	VSUBPS       Z3, Z0, Z0
+	VMOVUPS      Z0, 64(DX)(AX*4)
+	VMOVUPS      (DX)(AX*8), Z0
+	VSUBPS       Z4, Z0, Z0
+	VMOVUPS      Z0, (DX)(AX*8)
+	VMOVUPS      64(DX)(AX*8), Z0
+	VSUBPS       Z5, Z0, Z0
+	VMOVUPS      Z0, 64(DX)(AX*8)
+	VMOVUPS      (BX), Z0
+	VSUBPS       Z6, Z0, Z0
+	VMOVUPS      Z0, (BX)
+	VMOVUPS      64(BX), Z0
+	VSUBPS       Z7, Z0, Z0
+	VMOVUPS      Z0, 64(BX)
 	IMUL3Q       $0x00000010, AX, DX
 	ADDQ         DX, dst+0(FP)
 	IMUL3Q       $0x00000004, CX, DX
@@ -1499,8 +1471,8 @@ fours3:
 	VZEROUPPER
 	RET
 
-// func minsx5AVX512(dst *float32, ld int, sums *float32, stride int, mins *float32, fours int, groups int)
-// Requires: AVX, AVX512F
+// func minsx5AVX512(dst *float32, ld int, sums *float32, stride int, mins *float32, blocks int, groups int)
+// Requires: AVX, AVX512DQ, AVX512F
 TEXT ·minsx5AVX512(SB), NOSPLIT, $0-56
 	MOVQ ld+8(FP), AX
 	MOVQ stride+24(FP), CX
@@ -1510,58 +1482,58 @@ group:
 	LEAQ   (DX)(CX*2), BX
 	LEAQ   (BX)(CX*1), BX
 	MOVQ   mins+32(FP), SI
-	MOVQ   fours+40(FP), DI
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
+	MOVQ   blocks+40(FP), DI
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
 
-fours0:
-	VMOVUPS      (SI), Z20
-	VMOVUPS      64(SI), Z21
-	VBROADCASTSS (DX), Z22
-	VFMADD231PS  Z22, Z20, Z0
-	VFMADD231PS  Z22, Z21, Z1
-	VBROADCASTSS (DX)(CX*1), Z22
-	VFMADD231PS  Z22, Z20, Z2
-	VFMADD231PS  Z22, Z21, Z3
-	VBROADCASTSS (DX)(CX*2), Z22
-	VFMADD231PS  Z22, Z20, Z4
-	VFMADD231PS  Z22, Z21, Z5
-	VBROADCASTSS (BX), Z22
-	VFMADD231PS  Z22, Z20, Z6
-	VFMADD231PS  Z22, Z21, Z7
-	VBROADCASTSS (BX)(CX*1), Z22
-	VFMADD231PS  Z22, Z20, Z8
-	VFMADD231PS  Z22, Z21, Z9
+block0:
+	VMOVUPS      (SI), Z10
+	VMOVUPS      64(SI), Z11
+	VBROADCASTSS (DX), Z12
+	VFMADD231PS  Z12, Z10, Z0
+	VFMADD231PS  Z12, Z11, Z1
+	VBROADCASTSS (DX)(CX*1), Z12
+	VFMADD231PS  Z12, Z10, Z2
+	VFMADD231PS  Z12, Z11, Z3
+	VBROADCASTSS (DX)(CX*2), Z12
+	VFMADD231PS  Z12, Z10, Z4
+	VFMADD231PS  Z12, Z11, Z5
+	VBROADCASTSS (BX), Z12
+	VFMADD231PS  Z12, Z10, Z6
+	VFMADD231PS  Z12, Z11, Z7
+	VBROADCASTSS (BX)(CX*1), Z12
+	VFMADD231PS  Z12, Z10, Z8
+	VFMADD231PS  Z12, Z11, Z9
 	ADDQ         $0x10, DX
 	ADDQ         $0x10, BX
 	ADDQ         $0x00000200, SI
-	DECQ         DI
-	JNZ          fours0
+	SUBQ         $0x04, DI
+	JNZ          block0
 	MOVQ         sums+16(FP), DX
 	LEAQ         (DX)(CX*2), BX
 	LEAQ         (BX)(CX*1), BX
 	MOVQ         mins+32(FP), SI
-	MOVQ         fours+40(FP), DI
-	VPXORD       Z10, Z10, Z10
-	VPXORD       Z11, Z11, Z11
-	VPXORD       Z12, Z12, Z12
-	VPXORD       Z13, Z13, Z13
-	VPXORD       Z14, Z14, Z14
-	VPXORD       Z15, Z15, Z15
-	VPXORD       Z16, Z16, Z16
-	VPXORD       Z17, Z17, Z17
-	VPXORD       Z18, Z18, Z18
-	VPXORD       Z19, Z19, Z19
+	MOVQ         blocks+40(FP), DI
+	VXORPS       Z10, Z10, Z10
+	VXORPS       Z11, Z11, Z11
+	VXORPS       Z12, Z12, Z12
+	VXORPS       Z13, Z13, Z13
+	VXORPS       Z14, Z14, Z14
+	VXORPS       Z15, Z15, Z15
+	VXORPS       Z16, Z16, Z16
+	VXORPS       Z17, Z17, Z17
+	VXORPS       Z18, Z18, Z18
+	VXORPS       Z19, Z19, Z19
 
-fours1:
+block1:
 	VMOVUPS      128(SI), Z20
 	VMOVUPS      192(SI), Z21
 	VBROADCASTSS 4(DX), Z22
@@ -1582,8 +1554,8 @@ fours1:
 	ADDQ         $0x10, DX
 	ADDQ         $0x10, BX
 	ADDQ         $0x00000200, SI
-	DECQ         DI
-	JNZ          fours1
+	SUBQ         $0x04, DI
+	JNZ          block1
 	VADDPS       Z10, Z0, Z0
 	VADDPS       Z11, Z1, Z1
 	VADDPS       Z12, Z2, Z2
@@ -1598,19 +1570,19 @@ fours1:
 	LEAQ         (DX)(CX*2), BX
 	LEAQ         (BX)(CX*1), BX
 	MOVQ         mins+32(FP), SI
-	MOVQ         fours+40(FP), DI
-	VPXORD       Z10, Z10, Z10
-	VPXORD       Z11, Z11, Z11
-	VPXORD       Z12, Z12, Z12
-	VPXORD       Z13, Z13, Z13
-	VPXORD       Z14, Z14, Z14
-	VPXORD       Z15, Z15, Z15
-	VPXORD       Z16, Z16, Z16
-	VPXORD       Z17, Z17, Z17
-	VPXORD       Z18, Z18, Z18
-	VPXORD       Z19, Z19, Z19
+	MOVQ         blocks+40(FP), DI
+	VXORPS       Z10, Z10, Z10
+	VXORPS       Z11, Z11, Z11
+	VXORPS       Z12, Z12, Z12
+	VXORPS       Z13, Z13, Z13
+	VXORPS       Z14, Z14, Z14
+	VXORPS       Z15, Z15, Z15
+	VXORPS       Z16, Z16, Z16
+	VXORPS       Z17, Z17, Z17
+	VXORPS       Z18, Z18, Z18
+	VXORPS       Z19, Z19, Z19
 
-fours2:
+block2:
 	VMOVUPS      256(SI), Z20
 	VMOVUPS      320(SI), Z21
 	VBROADCASTSS 8(DX), Z22
@@ -1631,8 +1603,8 @@ fours2:
 	ADDQ         $0x10, DX
 	ADDQ         $0x10, BX
 	ADDQ         $0x00000200, SI
-	DECQ         DI
-	JNZ          fours2
+	SUBQ         $0x04, DI
+	JNZ          block2
 	VADDPS       Z10, Z0, Z0
 	VADDPS       Z11, Z1, Z1
 	VADDPS       Z12, Z2, Z2
@@ -1647,19 +1619,19 @@ fours2:
 	LEAQ         (DX)(CX*2), BX
 	LEAQ         (BX)(CX*1), BX
 	MOVQ         mins+32(FP), SI
-	MOVQ         fours+40(FP), DI
-	VPXORD       Z10, Z10, Z10
-	VPXORD       Z11, Z11, Z11
-	VPXORD       Z12, Z12, Z12
-	VPXORD       Z13, Z13, Z13
-	VPXORD       Z14, Z14, Z14
-	VPXORD       Z15, Z15, Z15
-	VPXORD       Z16, Z16, Z16
-	VPXORD       Z17, Z17, Z17
-	VPXORD       Z18, Z18, Z18
-	VPXORD       Z19, Z19, Z19
+	MOVQ         blocks+40(FP), DI
+	VXORPS       Z10, Z10, Z10
+	VXORPS       Z11, Z11, Z11
+	VXORPS       Z12, Z12, Z12
+	VXORPS       Z13, Z13, Z13
+	VXORPS       Z14, Z14, Z14
+	VXORPS       Z15, Z15, Z15
+	VXORPS       Z16, Z16, Z16
+	VXORPS       Z17, Z17, Z17
+	VXORPS       Z18, Z18, Z18
+	VXORPS       Z19, Z19, Z19
 
-fours3:
+block3:
 	VMOVUPS      384(SI), Z20
 	VMOVUPS      448(SI), Z21
 	VBROADCASTSS 12(DX), Z22
@@ -1680,8 +1652,8 @@ fours3:
 	ADDQ         $0x10, DX
 	ADDQ         $0x10, BX
 	ADDQ         $0x00000200, SI
-	DECQ         DI
-	JNZ          fours3
+	SUBQ         $0x04, DI
+	JNZ          block3
 	VADDPS       Z10, Z0, Z0
 	VADDPS       Z11, Z1, Z1
 	VADDPS       Z12, Z2, Z2
@@ -1695,36 +1667,36 @@ fours3:
 	MOVQ         dst+0(FP), DX
 	LEAQ         (DX)(AX*8), BX
 	LEAQ         (BX)(AX*4), BX
-	VMOVUPS      (DX), Z20
-	VSUBPS       Z0, Z20, Z20
-	VMOVUPS      Z20, (DX)
-	VMOVUPS      64(DX), Z20
-	VSUBPS       Z1, Z20, Z20
-	VMOVUPS      Z20, 64(DX)
-	VMOVUPS      (DX)(AX*4), Z20
-	VSUBPS       Z2, Z20, Z20
-	VMOVUPS      Z20, (DX)(AX*4)
-	VMOVUPS      64(DX)(AX*4), Z20
-	VSUBPS       Z3, Z20, Z20
-	VMOVUPS      Z20, 64(DX)(AX*4)
-	VMOVUPS      (DX)(AX*8), Z20
-	VSUBPS       Z4, Z20, Z20
-	VMOVUPS      Z20, (DX)(AX*8)
-	VMOVUPS      64(DX)(AX*8), Z20
-	VSUBPS       Z5, Z20, Z20
-	VMOVUPS      Z20, 64(DX)(AX*8)
-	VMOVUPS      (BX), Z20
-	VSUBPS       Z6, Z20, Z20
-	VMOVUPS      Z20, (BX)
-	VMOVUPS      64(BX), Z20
-	VSUBPS       Z7, Z20, Z20
-	VMOVUPS      Z20, 64(BX)
-	VMOVUPS      (BX)(AX*4), Z20
-	VSUBPS       Z8, Z20, Z20
-	VMOVUPS      Z20, (BX)(AX*4)
-	VMOVUPS      64(BX)(AX*4), Z20
-	VSUBPS       Z9, Z20, Z20
-	VMOVUPS      Z20, 64(BX)(AX*4)
+	VMOVUPS      (DX), Z10
+	VSUBPS       Z0, Z10, Z10
+	VMOVUPS      Z10, (DX)
+	VMOVUPS      64(DX), Z0
+	VSUBPS       Z1, Z0, Z0
+	VMOVUPS      Z0, 64(DX)
+	VMOVUPS      (DX)(AX*4), Z0
+	VSUBPS       Z2, Z0, Z0
+	VMOVUPS      Z0, (DX)(AX*4)
+	VMOVUPS      64(DX)(AX*4), Z0
+	VSUBPS       Z3, Z0, Z0
+	VMOVUPS      Z0, 64(DX)(AX*4)
+	VMOVUPS      (DX)(AX*8), Z0
+	VSUBPS       Z4, Z0, Z0
+	VMOVUPS      Z0, (DX)(AX*8)
+	VMOVUPS      64(DX)(AX*8), Z0
+	VSUBPS       Z5, Z0, Z0
+	VMOVUPS      Z0, 64(DX)(AX*8)
+	VMOVUPS      (BX), Z0
+	VSUBPS       Z6, Z0, Z0
+	VMOVUPS      Z0, (BX)
+	VMOVUPS      64(BX), Z0
+	VSUBPS       Z7, Z0, Z0
+	VMOVUPS      Z0, 64(BX)
+	VMOVUPS      (BX)(AX*4), Z0
+	VSUBPS       Z8, Z0, Z0
+	VMOVUPS      Z0, (BX)(AX*4)
+	VMOVUPS      64(BX)(AX*4), Z0
+	VSUBPS       Z9, Z0, Z0
+	VMOVUPS      Z0, 64(BX)(AX*4)
 	IMUL3Q       $0x00000014, AX, DX
 	ADDQ         DX, dst+0(FP)
 	IMUL3Q       $0x00000005, CX, DX
@@ -1734,8 +1706,8 @@ fours3:
 	VZEROUPPER
 	RET
 
-// func minsx6AVX512(dst *float32, ld int, sums *float32, stride int, mins *float32, fours int, groups int)
-// Requires: AVX, AVX512F
+// func minsx6AVX512(dst *float32, ld int, sums *float32, stride int, mins *float32, blocks int, groups int)
+// Requires: AVX, AVX512DQ, AVX512F
 TEXT ·minsx6AVX512(SB), NOSPLIT, $0-56
 	MOVQ ld+8(FP), AX
 	MOVQ stride+24(FP), CX
@@ -1745,65 +1717,65 @@ group:
 	LEAQ   (DX)(CX*2), BX
 	LEAQ   (BX)(CX*1), BX
 	MOVQ   mins+32(FP), SI
-	MOVQ   fours+40(FP), DI
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
+	MOVQ   blocks+40(FP), DI
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
 
-fours0:
-	VMOVUPS      (SI), Z24
-	VMOVUPS      64(SI), Z25
-	VBROADCASTSS (DX), Z26
-	VFMADD231PS  Z26, Z24, Z0
-	VFMADD231PS  Z26, Z25, Z1
-	VBROADCASTSS (DX)(CX*1), Z26
-	VFMADD231PS  Z26, Z24, Z2
-	VFMADD231PS  Z26, Z25, Z3
-	VBROADCASTSS (DX)(CX*2), Z26
-	VFMADD231PS  Z26, Z24, Z4
-	VFMADD231PS  Z26, Z25, Z5
-	VBROADCASTSS (BX), Z26
-	VFMADD231PS  Z26, Z24, Z6
-	VFMADD231PS  Z26, Z25, Z7
-	VBROADCASTSS (BX)(CX*1), Z26
-	VFMADD231PS  Z26, Z24, Z8
-	VFMADD231PS  Z26, Z25, Z9
-	VBROADCASTSS (BX)(CX*2), Z26
-	VFMADD231PS  Z26, Z24, Z10
-	VFMADD231PS  Z26, Z25, Z11
+block0:
+	VMOVUPS      (SI), Z12
+	VMOVUPS      64(SI), Z13
+	VBROADCASTSS (DX), Z14
+	VFMADD231PS  Z14, Z12, Z0
+	VFMADD231PS  Z14, Z13, Z1
+	VBROADCASTSS (DX)(CX*1), Z14
+	VFMADD231PS  Z14, Z12, Z2
+	VFMADD231PS  Z14, Z13, Z3
+	VBROADCASTSS (DX)(CX*2), Z14
+	VFMADD231PS  Z14, Z12, Z4
+	VFMADD231PS  Z14, Z13, Z5
+	VBROADCASTSS (BX), Z14
+	VFMADD231PS  Z14, Z12, Z6
+	VFMADD231PS  Z14, Z13, Z7
+	VBROADCASTSS (BX)(CX*1), Z14
+	VFMADD231PS  Z14, Z12, Z8
+	VFMADD231PS  Z14, Z13, Z9
+	VBROADCASTSS (BX)(CX*2), Z14
+	VFMADD231PS  Z14, Z12, Z10
+	VFMADD231PS  Z14, Z13, Z11
 	ADDQ         $0x10, DX
 	ADDQ         $0x10, BX
 	ADDQ         $0x00000200, SI
-	DECQ         DI
-	JNZ          fours0
+	SUBQ         $0x04, DI
+	JNZ          block0
 	MOVQ         sums+16(FP), DX
 	LEAQ         (DX)(CX*2), BX
 	LEAQ         (BX)(CX*1), BX
 	MOVQ         mins+32(FP), SI
-	MOVQ         fours+40(FP), DI
-	VPXORD       Z12, Z12, Z12
-	VPXORD       Z13, Z13, Z13
-	VPXORD       Z14, Z14, Z14
-	VPXORD       Z15, Z15, Z15
-	VPXORD       Z16, Z16, Z16
-	VPXORD       Z17, Z17, Z17
-	VPXORD       Z18, Z18, Z18
-	VPXORD       Z19, Z19, Z19
-	VPXORD       Z20, Z20, Z20
-	VPXORD       Z21, Z21, Z21
-	VPXORD       Z22, Z22, Z22
-	VPXORD       Z23, Z23, Z23
+	MOVQ         blocks+40(FP), DI
+	VXORPS       Z12, Z12, Z12
+	VXORPS       Z13, Z13, Z13
+	VXORPS       Z14, Z14, Z14
+	VXORPS       Z15, Z15, Z15
+	VXORPS       Z16, Z16, Z16
+	VXORPS       Z17, Z17, Z17
+	VXORPS       Z18, Z18, Z18
+	VXORPS       Z19, Z19, Z19
+	VXORPS       Z20, Z20, Z20
+	VXORPS       Z21, Z21, Z21
+	VXORPS       Z22, Z22, Z22
+	VXORPS       Z23, Z23, Z23
 
-fours1:
+block1:
 	VMOVUPS      128(SI), Z24
 	VMOVUPS      192(SI), Z25
 	VBROADCASTSS 4(DX), Z26
@@ -1827,8 +1799,8 @@ fours1:
 	ADDQ         $0x10, DX
 	ADDQ         $0x10, BX
 	ADDQ         $0x00000200, SI
-	DECQ         DI
-	JNZ          fours1
+	SUBQ         $0x04, DI
+	JNZ          block1
 	VADDPS       Z12, Z0, Z0
 	VADDPS       Z13, Z1, Z1
 	VADDPS       Z14, Z2, Z2
@@ -1845,21 +1817,21 @@ fours1:
 	LEAQ         (DX)(CX*2), BX
 	LEAQ         (BX)(CX*1), BX
 	MOVQ         mins+32(FP), SI
-	MOVQ         fours+40(FP), DI
-	VPXORD       Z12, Z12, Z12
-	VPXORD       Z13, Z13, Z13
-	VPXORD       Z14, Z14, Z14
-	VPXORD       Z15, Z15, Z15
-	VPXORD       Z16, Z16, Z16
-	VPXORD       Z17, Z17, Z17
-	VPXORD       Z18, Z18, Z18
-	VPXORD       Z19, Z19, Z19
-	VPXORD       Z20, Z20, Z20
-	VPXORD       Z21, Z21, Z21
-	VPXORD       Z22, Z22, Z22
-	VPXORD       Z23, Z23, Z23
+	MOVQ         blocks+40(FP), DI
+	VXORPS       Z12, Z12, Z12
+	VXORPS       Z13, Z13, Z13
+	VXORPS       Z14, Z14, Z14
+	VXORPS       Z15, Z15, Z15
+	VXORPS       Z16, Z16, Z16
+	VXORPS       Z17, Z17, Z17
+	VXORPS       Z18, Z18, Z18
+	VXORPS       Z19, Z19, Z19
+	VXORPS       Z20, Z20, Z20
+	VXORPS       Z21, Z21, Z21
+	VXORPS       Z22, Z22, Z22
+	VXORPS       Z23, Z23, Z23
 
-fours2:
+block2:
 	VMOVUPS      256(SI), Z24
 	VMOVUPS      320(SI), Z25
 	VBROADCASTSS 8(DX), Z26
@@ -1883,8 +1855,8 @@ fours2:
 	ADDQ         $0x10, DX
 	ADDQ         $0x10, BX
 	ADDQ         $0x00000200, SI
-	DECQ         DI
-	JNZ          fours2
+	SUBQ         $0x04, DI
+	JNZ          block2
 	VADDPS       Z12, Z0, Z0
 	VADDPS       Z13, Z1, Z1
 	VADDPS       Z14, Z2, Z2
@@ -1901,21 +1873,21 @@ fours2:
 	LEAQ         (DX)(CX*2), BX
 	LEAQ         (BX)(CX*1), BX
 	MOVQ         mins+32(FP), SI
-	MOVQ         fours+40(FP), DI
-	VPXORD       Z12, Z12, Z12
-	VPXORD       Z13, Z13, Z13
-	VPXORD       Z14, Z14, Z14
-	VPXORD       Z15, Z15, Z15
-	VPXORD       Z16, Z16, Z16
-	VPXORD       Z17, Z17, Z17
-	VPXORD       Z18, Z18, Z18
-	VPXORD       Z19, Z19, Z19
-	VPXORD       Z20, Z20, Z20
-	VPXORD       Z21, Z21, Z21
-	VPXORD       Z22, Z22, Z22
-	VPXORD       Z23, Z23, Z23
+	MOVQ         blocks+40(FP), DI
+	VXORPS       Z12, Z12, Z12
+	VXORPS       Z13, Z13, Z13
+	VXORPS       Z14, Z14, Z14
+	VXORPS       Z15, Z15, Z15
+	VXORPS       Z16, Z16, Z16
+	VXORPS       Z17, Z17, Z17
+	VXORPS       Z18, Z18, Z18
+	VXORPS       Z19, Z19, Z19
+	VXORPS       Z20, Z20, Z20
+	VXORPS       Z21, Z21, Z21
+	VXORPS       Z22, Z22, Z22
+	VXORPS       Z23, Z23, Z23
 
-fours3:
+block3:
 	VMOVUPS      384(SI), Z24
 	VMOVUPS      448(SI), Z25
 	VBROADCASTSS 12(DX), Z26
@@ -1939,8 +1911,8 @@ fours3:
 	ADDQ         $0x10, DX
 	ADDQ         $0x10, BX
 	ADDQ         $0x00000200, SI
-	DECQ         DI
-	JNZ          fours3
+	SUBQ         $0x04, DI
+	JNZ          block3
 	VADDPS       Z12, Z0, Z0
 	VADDPS       Z13, Z1, Z1
 	VADDPS       Z14, Z2, Z2
@@ -1956,42 +1928,42 @@ fours3:
 	MOVQ         dst+0(FP), DX
 	LEAQ         (DX)(AX*8), BX
 	LEAQ         (BX)(AX*4), BX
-	VMOVUPS      (DX), Z24
-	VSUBPS       Z0, Z24, Z24
-	VMOVUPS      Z24, (DX)
-	VMOVUPS      64(DX), Z24
-	VSUBPS       Z1, Z24, Z24
-	VMOVUPS      Z24, 64(DX)
-	VMOVUPS      (DX)(AX*4), Z24
-	VSUBPS       Z2, Z24, Z24
-	VMOVUPS      Z24, (DX)(AX*4)
-	VMOVUPS      64(DX)(AX*4), Z24
-	VSUBPS       Z3, Z24, Z24
-	VMOVUPS      Z24, 64(DX)(AX*4)
-	VMOVUPS      (DX)(AX*8), Z24
-	VSUBPS       Z4, Z24, Z24
-	VMOVUPS      Z24, (DX)(AX*8)
-	VMOVUPS      64(DX)(AX*8), Z24
-	VSUBPS       Z5, Z24, Z24
-	VMOVUPS      Z24, 64(DX)(AX*8)
-	VMOVUPS      (BX), Z24
-	VSUBPS       Z6, Z24, Z24
-	VMOVUPS      Z24, (BX)
-	VMOVUPS      64(BX), Z24
-	VSUBPS       Z7, Z24, Z24
-	VMOVUPS      Z24, 64(BX)
-	VMOVUPS      (BX)(AX*4), Z24
-	VSUBPS       Z8, Z24, Z24
-	VMOVUPS      Z24, (BX)(AX*4)
-	VMOVUPS      64(BX)(AX*4), Z24
-	VSUBPS       Z9, Z24, Z24
-	VMOVUPS      Z24, 64(BX)(AX*4)
-	VMOVUPS      (BX)(AX*8), Z24
-	VSUBPS       Z10, Z24, Z24
-	VMOVUPS      Z24, (BX)(AX*8)
-	VMOVUPS      64(BX)(AX*8), Z24
-	VSUBPS       Z11, Z24, Z24
-	VMOVUPS      Z24, 64(BX)(AX*8)
+	VMOVUPS      (DX), Z12
+	VSUBPS       Z0, Z12, Z12
+	VMOVUPS      Z12, (DX)
+	VMOVUPS      64(DX), Z0
+	VSUBPS       Z1, Z0, Z0
+	VMOVUPS      Z0, 64(DX)
+	VMOVUPS      (DX)(AX*4), Z0
+	VSUBPS       Z2, Z0, Z0
+	VMOVUPS      Z0, (DX)(AX*4)
+	VMOVUPS      64(DX)(AX*4), Z0
+	VSUBPS       Z3, Z0, Z0
+	VMOVUPS      Z0, 64(DX)(AX*4)
+	VMOVUPS      (DX)(AX*8), Z0
+	VSUBPS       Z4, Z0, Z0
+	VMOVUPS      Z0, (DX)(AX*8)
+	VMOVUPS      64(DX)(AX*8), Z0
+	VSUBPS       Z5, Z0, Z0
+	VMOVUPS      Z0, 64(DX)(AX*8)
+	VMOVUPS      (BX), Z0
+	VSUBPS       Z6, Z0, Z0
+	VMOVUPS      Z0, (BX)
+	VMOVUPS      64(BX), Z0
+	VSUBPS       Z7, Z0, Z0
+	VMOVUPS      Z0, 64(BX)
+	VMOVUPS      (BX)(AX*4), Z0
+	VSUBPS       Z8, Z0, Z0
+	VMOVUPS      Z0, (BX)(AX*4)
+	VMOVUPS      64(BX)(AX*4), Z0
+	VSUBPS       Z9, Z0, Z0
+	VMOVUPS      Z0, 64(BX)(AX*4)
+	VMOVUPS      (BX)(AX*8), Z0
+	VSUBPS       Z10, Z0, Z0
+	VMOVUPS      Z0, (BX)(AX*8)
+	VMOVUPS      64(BX)(AX*8), Z0
+	VSUBPS       Z11, Z0, Z0
+	VMOVUPS      Z0, 64(BX)(AX*8)
 	IMUL3Q       $0x00000018, AX, DX
 	ADDQ         DX, dst+0(FP)
 	IMUL3Q       $0x00000006, CX, DX

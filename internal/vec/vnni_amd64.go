@@ -84,7 +84,7 @@ func (p *widePanel) mul(q4 bool, dst []float32, ld int, a *Q8, w []byte, j, b in
 		}
 	}
 	if next := (j+wideRows)*stride + b*size; next < len(w) {
-		prefetchRowsAVX512(&w[next], stride, n*size, wideRows)
+		prefetchRowsAVX2(&w[next], stride, n*size, wideRows)
 	}
 	t := wideTile{p: p, a: a, dst: dst[j:], ld: ld, b: b, n: n}
 	t.all()

@@ -28,8 +28,11 @@ func (a *asm) ret() {
 	a.RET()
 }
 
+// wide reports whether registers are those of AVX-512.
+func (a *asm) wide() bool { return a.lanes == 16 }
+
 func (a *asm) vec() reg.VecVirtual {
-	if a.lanes == 16 {
+	if a.wide() {
 		return a.ZMM()
 	}
 	return a.YMM()
@@ -47,6 +50,34 @@ func (a *asm) vecs(n int) []reg.VecVirtual {
 func (a *asm) zero(vs ...reg.VecVirtual) {
 	for _, v := range vs {
 		a.VXORPS(v, v, v)
+	}
+}
+
+// load returns a register of integers from memory.
+func (a *asm) load(m operand.Mem) reg.VecVirtual {
+	v := a.vec()
+	if a.wide() {
+		a.VMOVDQU32(m, v)
+	} else {
+		a.VMOVDQU(m, v)
+	}
+	return v
+}
+
+// store writes a register of integers.
+func (a *asm) store(v reg.VecVirtual, m operand.Mem) {
+	if a.wide() {
+		a.VMOVDQU32(v, m)
+	} else {
+		a.VMOVDQU(v, m)
+	}
+}
+
+func (a *asm) and(x, y operand.Op, v reg.VecVirtual) {
+	if a.wide() {
+		a.VPANDD(x, y, v)
+	} else {
+		a.VPAND(x, y, v)
 	}
 }
 
@@ -159,12 +190,32 @@ func (a *asm) convert(f format, m operand.Mem, v reg.VecVirtual) {
 
 // constant is a memory operand with a copy of a word for each lane.
 func (a *asm) constant(name string, bits uint32) operand.Mem {
+	return a.words(name, func(int) uint32 { return bits })
+}
+
+// words is a constant of a word for each lane.
+func (a *asm) words(name string, word func(i int) uint32) operand.Mem {
 	m := a.StaticGlobal(name)
 	a.DataAttributes(attr.RODATA | attr.NOPTR)
-	for range a.lanes {
-		a.AppendDatum(operand.U32(bits))
+	for i := range a.lanes {
+		a.AppendDatum(operand.U32(word(i)))
 	}
 	return m
+}
+
+// quarters returns the 128-bit parts of v, of which the first is v itself.
+func (a *asm) quarters(v reg.VecVirtual) []reg.Register {
+	q := []reg.Register{v.AsX()}
+	for k := 1; k < a.lanes/4; k++ {
+		x := a.XMM()
+		if a.wide() {
+			a.VEXTRACTF32X4(operand.Imm(uint64(k)), v, x)
+		} else {
+			a.VEXTRACTF128(operand.Imm(uint64(k)), v, x)
+		}
+		q = append(q, x)
+	}
+	return q
 }
 
 // imm is an immediate operand of the sizes that arithmetic takes.

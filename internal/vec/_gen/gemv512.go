@@ -1,7 +1,6 @@
 package main
 
 import (
-	"github.com/mmcloughlin/avo/attr"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
@@ -59,22 +58,6 @@ type wideGemv struct {
 type gemvFormat struct {
 	four func() (sum, scale reg.VecVirtual) // of 4 blocks of the 4 rows
 	one  func() (sum reg.VecVirtual)        // of a block of the 4 rows
-}
-
-// words is a constant of 16 dwords.
-func (g *wideGemv) words(name string, word func(i int) uint32) Mem {
-	m := g.StaticGlobal(name)
-	g.DataAttributes(attr.RODATA | attr.NOPTR)
-	for i := range 16 {
-		g.AppendDatum(U32(word(i)))
-	}
-	return m
-}
-
-func (g *wideGemv) load(m Mem) reg.VecVirtual {
-	v := g.ZMM()
-	g.VMOVDQU32(m, v)
-	return v
 }
 
 // kernel writes a function for blocks of size bytes.

@@ -1,19 +1,21 @@
 package main
 
 import (
+	"fmt"
+
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
 
 // apart is the distance in bytes of the scales of a row's neighbouring blocks in
-// a panel: 32 rows of float32.
-const apart = 32 * 4
+// a panel: those of its rows, of which a register of floats holds half.
+func (a *asm) apart() int { return 8 * a.lanes }
 
 // unpackKernels unpack super-blocks of k-quants, of one row, for a panel.
 func unpackKernels(a *asm) {
 	u := &unpacker{asm: a}
-	u.kernel("unpackQ4_K", 144, 8, true, "scales and minimums 32 apart", u.q4)
-	u.kernel("unpackQ6_K", 210, 8*3, false, "of each block 32 apart the two scales and what they are units of", u.q6)
+	u.kernel("unpackQ4_K", 144, 8, true, fmt.Sprintf("scales and minimums %d apart", 2*a.lanes), u.q4)
+	u.kernel("unpackQ6_K", 210, 8*3, false, fmt.Sprintf("of each block %d apart the two scales and what they are units of", 2*a.lanes), u.q6)
 }
 
 type unpacker struct {
@@ -38,9 +40,9 @@ func (u *unpacker) kernel(name string, size, rows int, mins bool, layout string,
 	u.Label("loop")
 	body()
 	u.ADDQ(imm(8*34), u.codes)
-	u.ADDQ(imm(rows*apart), u.scales)
+	u.ADDQ(imm(rows*u.apart()), u.scales)
 	if mins {
-		u.ADDQ(imm(8*apart), u.mins)
+		u.ADDQ(imm(8*u.apart()), u.mins)
 	}
 	u.ADDQ(imm(size), u.w)
 	u.DECQ(supers)
@@ -70,7 +72,7 @@ func (u *unpacker) scatter(v reg.VecVirtual, to reg.Register) {
 	u.VEXTRACTF128(Imm(1), v, top)
 	for half, x := range []reg.Register{v.AsX(), top} {
 		for i := range 4 {
-			u.VEXTRACTPS(U8(i), x, Mem{Base: to, Disp: (4*half + i) * apart})
+			u.VEXTRACTPS(U8(i), x, Mem{Base: to, Disp: (4*half + i) * u.apart()})
 		}
 	}
 }
@@ -144,24 +146,40 @@ func (u *unpacker) q6() {
 			u.VPAND(nibble, low, low)
 			u.VPAND(two, top, top)
 			u.VPOR(top, low, low)
-			u.VPXOR(flip, low, low) // the packing adds 128
+			if u.wide() {
+				u.VPXOR(flip, low, low) // the packing adds 128
+			}
 			u.store(low, 4*half+part)
 		}
 	}
-	bits, d, scale := u.GP32(), u.XMM(), u.ZMM()
+	bits, d := u.GP32(), u.XMM()
 	u.MOVWLZX(u.at(208), bits)
 	u.VMOVD(bits, d)
 	u.VCVTPH2PS(d, d)
-	u.VPMOVSXBD(u.at(192), scale)
-	u.VCVTDQ2PS(scale, scale)
-	for i := range 4 {
-		part := u.XMM()
-		u.VEXTRACTF32X4(U8(i), scale, part)
-		for k := range 4 {
-			u.VEXTRACTPS(U8(k), part, Mem{Base: u.scales, Disp: (3*(2*i+k/2) + k%2) * apart})
+	for g, scale := range u.groupScales() {
+		u.VEXTRACTPS(U8(g%4), scale, Mem{Base: u.scales, Disp: (3*(g/2) + g%2) * u.apart()})
+	}
+	for b := range 8 {
+		u.VMOVSS(d, Mem{Base: u.scales, Disp: (3*b + 2) * u.apart()})
+	}
+}
+
+// groupScales returns for each group of 16 columns of q6_k the quarter that has
+// its scale: as a float or, for AVX2, as two words.
+func (u *unpacker) groupScales() (quarters []reg.Register) {
+	for at := 0; at < 16; at += u.lanes {
+		v := u.vec()
+		u.VPMOVSXBD(u.at(192+at), v)
+		if u.wide() {
+			u.VCVTDQ2PS(v, v)
+		} else {
+			high := u.YMM()
+			u.VPSLLD(Imm(16), v, high)
+			u.VPBLENDW(Imm(0xaa), high, v, v)
 		}
-		for b := range 2 {
-			u.VMOVSS(d, Mem{Base: u.scales, Disp: (3*(2*i+b) + 2) * apart})
+		for _, q := range u.quarters(v) {
+			quarters = append(quarters, q, q, q, q)
 		}
 	}
+	return quarters
 }

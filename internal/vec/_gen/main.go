@@ -33,6 +33,8 @@ var x86 = []struct {
 	{"axpy", "AVX2", 8, axpyKernels},
 	{"gemv", "AVX2", 8, gemvKernels},
 	{"gemm", "AVX2", 8, gemmKernels},
+	{"unpack", "AVX2", 8, unpackKernels},
+	{"supers", "AVX2", 8, superKernels},
 	{"codes", "AVX2", 8, codesKernels},
 	{"dot", "AVX512", 16, dotKernels},
 	{"axpy", "AVX512", 16, axpyKernels},

@@ -8,17 +8,25 @@ import (
 )
 
 // superKernels multiply one vector with rows of k-quants, 4 at a time, as they
-// stand in the file, like wideGemvKernels. The sums of 4 products, of a dword
-// each, fit words: packing two rows at a time brings the rows side by side, so
-// that a super-block gives 32 sums, [block][row].
+// stand in the file, like wideGemvKernels. The sums of 4 products fit words:
+// joining two rows at a time brings the rows side by side, so that a super-block
+// gives 32 sums, [block][row].
 func superKernels(a *asm) {
-	g := &superGemv{wideGemv: wideGemv{asm: a}}
+	g := &superGemv{asm: a}
 	g.constants()
 	g.spreadQ4()
 	g.spreadQ6()
-	g.kernel("gemvQ4_K", 144, g.q4, g.endQ4)
-	g.kernel("gemvQ6_K", 210, g.q6, func() {})
-	for tokens := 1; tokens <= 6; tokens++ {
+	g.kernel("gemvQ4_K", 144, []*Op{&g.nibble, &g.ones}, g.q4, g.endQ4)
+	inRegisters := []*Op{&g.nibble, &g.high}
+	if a.wide() {
+		inRegisters = []*Op{&g.nibble, &g.high, &g.left, &g.right, &g.group[0], &g.group[1], &g.group[2], &g.group[3]}
+	}
+	g.kernel("gemvQ6_K", 210, inRegisters, g.q6, func() {})
+	most := 6
+	if !a.wide() {
+		most = 3
+	}
+	for tokens := 1; tokens <= most; tokens++ {
 		a.tileMins(tokens)
 	}
 }
@@ -30,28 +38,35 @@ const fetchAhead = 1536
 // sideBytes is the size of what spreadQ4_K and spreadQ6_K write for a super-block.
 const sideBytes = 256
 
-// pairOrder is the blocks of half a super-block of q4_k in the order of the
-// lanes that hold them: a register of codes has two pairs, of which the first of
-// each is in the low halves of the bytes.
-var pairOrder = [4]int{0, 2, 1, 3}
-
 type superGemv struct {
-	wideGemv
+	*asm
+	rows      *table // of the 4
+	x, meta   reg.Register
 	side      reg.Register
 	acc, mins reg.VecVirtual
 
-	nibble, ones Mem
+	order []int                // the blocks of two registers of sums of q4_k, by lane
+	raw   [4][2]reg.VecVirtual // q6_k, AVX-512: the codes of half a super-block of each row
 
-	six, top, count, bring, halves Mem    // q4_k
-	pick                           Mem    // q4_k: one of the four 6-bit values of each dword, by lane
-	high, left, right              Mem    // q6_k
-	group                          [4]Mem // q6_k: the scales of a register of codes
+	nibble, ones                   Op
+	six, top, count, bring, halves Mem   // q4_k
+	pick                           []Mem // q4_k: some of the four 6-bit values of each dword, by lane
+	high, left, right              Op    // q6_k
+	group                          [4]Op // q6_k: the scales of a register of codes
+	deltas, evens                  Mem   // AVX2
 }
 
 func (g *superGemv) constants() {
-	same := func(name string, w uint32) Mem { return g.words(name, func(int) uint32 { return w }) }
-	g.nibble, g.ones = same("superNibble", 0x0f0f0f0f), same("superOnes", 0x00010001)
-	g.six, g.top = same("superSix", 0x3f3f3f3f), same("superTop", 0xf0f0f0f0)
+	g.nibble, g.ones = g.constant("superNibble", 0x0f0f0f0f), g.constant("superOnes", 0x00010001)
+	g.six, g.high = g.constant("superSix", 0x3f3f3f3f), g.constant("superHigh", 0x30303030)
+	if !g.wide() {
+		g.narrowConstants()
+		return
+	}
+	// A register of codes of q4_k has two pairs of blocks, of which the first of
+	// each is in the low halves of the bytes.
+	g.order = []int{0, 2, 1, 3}
+	g.top = g.constant("superTop", 0xf0f0f0f0)
 	g.count = g.words("superCount", func(i int) uint32 { return []uint32{0, 0, 4, 0}[i%4] })
 	// Lanes: the first four scales of the 4 rows, the last, the first minimums, the last.
 	g.bring = g.words("superBring", func(i int) uint32 { return uint32(4*(i%4) + 1 + i/8 + i/4%2*16) })
@@ -59,8 +74,7 @@ func (g *superGemv) constants() {
 		first := uint32(2*i%4*8 + i/8)
 		return first | (first+8)<<16
 	})
-	g.pick = g.words("superPick", func(i int) uint32 { return 0x80808000 | uint32(i%4*4+pairOrder[i/4]) })
-	g.high = same("superHigh", 0x30303030)
+	g.pick = g.picks()
 	g.left = g.words("superLeft", func(i int) uint32 { return []uint32{4, 2}[i/8] * 0x10001 })
 	g.right = g.words("superRight", func(i int) uint32 { return []uint32{0, 2}[i/8] * 0x10001 })
 	for n := range g.group {
@@ -70,37 +84,50 @@ func (g *superGemv) constants() {
 	}
 }
 
+// narrowConstants are those of registers of two lanes, of which neither can be
+// filled from the other.
+func (g *superGemv) narrowConstants() {
+	g.order = []int{0, 1}
+	g.pick = g.picks()
+	g.deltas = g.words("superDeltas", func(i int) uint32 { return []uint32{0x05040100, 0x0d0c0908, 0x07060302, 0x0f0e0b0a}[i%4] })
+	g.evens = g.words("superEvens", func(i int) uint32 { return []uint32{0x06040200, 0x0e0c0a08, 0x07050301, 0x0f0d0b09}[i%4] })
+	for n := range g.group {
+		g.group[n] = g.words(fmt.Sprintf("superGroup%d", n), func(i int) uint32 {
+			first := uint32(4*n + i%4/2*2)
+			return (first | (first+1)<<8) * 0x10001
+		})
+	}
+}
+
+// picks are the indices of the blocks' bytes in dwords that hold four, as many
+// blocks as there are lanes at a time.
+func (g *superGemv) picks() []Mem {
+	var m []Mem
+	for first := 0; first < 4; first += len(g.order) {
+		m = append(m, g.words(fmt.Sprintf("superPick%d", first), func(i int) uint32 {
+			return 0x80808000 | uint32(i%4*4+first+g.order[i/4])
+		}))
+	}
+	return m
+}
+
 // spreadQ4 writes the function that prepares the scales of a vector.
 func (g *superGemv) spreadQ4() {
-	dword := func(field, half int) func(i int) uint32 {
-		return func(i int) uint32 {
-			d := 3*(4*half+pairOrder[i/4]) + field
-			if d >= 16 {
-				d += 16 - 8 // of the second register, which is loaded 8 dwords further
-			}
-			return uint32(d)
-		}
-	}
-	var index [4]Mem
-	for i := range index {
-		index[i] = g.words(fmt.Sprintf("spread%d", i), dword(i/2, i%2))
-	}
-	inverse := g.words("spreadInverse", func(int) uint32 { return 0xbc000000 }) // -1/128
+	inverse := g.constant("spreadInverse", 0xbc000000) // -1/128
 	g.fn("spreadQ4_K", "func(side *byte, meta *byte, supers int)",
 		"Writes the scales of each super-block's 8 blocks, four times each, in the order of gemvQ4_K, then those times the sums of the codes.")
 	side, meta, supers := g.arg("side"), g.arg("meta"), g.arg("supers")
 	g.Label("super")
-	var v [4]reg.VecVirtual
-	first, second := g.load(Mem{Base: meta}), g.load(Mem{Base: meta, Disp: 32})
-	for i, at := range index {
-		v[i] = g.load(at)
-		g.VPERMI2D(second, first, v[i])
-		if i >= 2 {
-			g.VCVTDQ2PS(v[i], v[i])
-			g.VMULPS(inverse, v[i], v[i])
-			g.VMULPS(v[i-2], v[i], v[i])
-		}
-		g.VMOVDQU32(v[i], Mem{Base: side, Disp: 64 * i})
+	for i := range 8 {
+		b := i/len(g.order)*len(g.order) + g.order[i%len(g.order)]
+		scale, sum := g.XMM(), g.XMM()
+		g.VBROADCASTSS(Mem{Base: meta, Disp: metaSize * b}, scale)
+		g.VPBROADCASTD(Mem{Base: meta, Disp: metaSize*b + 4}, sum)
+		g.VCVTDQ2PS(sum, sum)
+		g.VMULPS(inverse, sum, sum)
+		g.VMULPS(scale, sum, sum)
+		g.VMOVUPS(scale, Mem{Base: side, Disp: 16 * i})
+		g.VMOVUPS(sum, Mem{Base: side, Disp: 16 * (8 + i)})
 	}
 	g.ADDQ(imm(8*metaSize), meta)
 	g.ADDQ(imm(sideBytes), side)
@@ -110,18 +137,22 @@ func (g *superGemv) spreadQ4() {
 }
 
 // spreadQ6 writes the function that prepares what q6_k's codes, which are plus
-// 32, add too much.
+// 32, add too much: dwords, as dot returns them; for AVX2 words, as join does.
 func (g *superGemv) spreadQ6() {
-	thirtyTwo := g.words("spreadCode", func(int) uint32 { return 0x20202020 })
-	g.fn("spreadQ6_K", "func(side *byte, codes *int8, supers int)", "Writes minus 32 times the sum of each four codes.")
+	thirtyTwo := g.constant("spreadCode", 0x20202020)
+	g.fn("spreadQ6_K", "func(side *byte, codes *int8, supers int)", "Writes minus 32 times the sums of fours of codes.")
 	side, codes, supers := g.arg("side"), g.arg("codes"), g.arg("supers")
-	w, zero := g.load(thirtyTwo), g.ZMM()
-	g.VPXORD(zero, zero, zero)
+	zero := g.vec()
+	g.zero(zero)
 	g.Label("super")
-	for i := range 4 {
-		s := g.dot(w, g.load(Mem{Base: codes, Disp: 64 * i}))
-		g.VPSUBD(s, zero, s)
-		g.VMOVDQU32(s, Mem{Base: side, Disp: 64 * i})
+	for at := 0; at < 256; at += 4 * g.lanes {
+		s := g.dot(g.load(thirtyTwo), g.load(Mem{Base: codes, Disp: at}))
+		if g.wide() {
+			g.VPSUBD(s, zero, s)
+		} else {
+			g.VPSUBW(g.join(s, s), zero, s)
+		}
+		g.store(s, Mem{Base: side, Disp: at})
 	}
 	g.ADDQ(imm(256), codes)
 	g.ADDQ(imm(sideBytes), side)
@@ -130,20 +161,27 @@ func (g *superGemv) spreadQ6() {
 	g.ret()
 }
 
-// kernel writes a function for super-blocks of size bytes.
-func (g *superGemv) kernel(name string, size int, body, end func()) {
+// kernel writes a function for super-blocks of size bytes, with some constants in
+// registers.
+func (g *superGemv) kernel(name string, size int, inRegisters []*Op, body, end func()) {
+	saved := *g
+	defer func() { *g = saved }()
 	g.fn(name, "func(dst *float32, ld int, w *byte, far, stride int, codes *int8, meta, side *byte, supers, count int)",
 		"dst[r*ld+j] = x·row(r, j), r < 4, j < count, which begins at w[r*far+j*stride]; side is x as spread.")
 	dst, ld, w, far := g.arg("dst"), g.arg("ld"), g.arg("w"), g.arg("far")
 	out := g.table(dst, ld, 4, 4, g.times(ld, 3))
 	g.rows = g.table(w, far, 1, 4, g.times(far, 3))
 
+	for _, c := range inRegisters {
+		*c = g.load((*c).(Mem))
+	}
+
 	g.Label("row")
 	g.x, g.meta, g.side = g.arg("codes"), g.arg("meta"), g.arg("side")
 	begin, left := g.copyOf(g.rows.bases[0]), g.arg("supers")
-	g.acc, g.mins = g.XMM(), g.ZMM()
+	g.acc, g.mins = g.XMM(), g.vec()
 	g.VXORPS(g.acc, g.acc, g.acc)
-	g.VPXORD(g.mins, g.mins, g.mins)
+	g.zero(g.mins)
 	g.Label("super")
 	body()
 	for r := range 4 {
@@ -170,72 +208,146 @@ func (g *superGemv) kernel(name string, size int, body, end func()) {
 	g.ret()
 }
 
-// lanes returns the four quarters of v. The first is v itself.
-func (g *superGemv) lanes(v reg.VecVirtual) [4]reg.Register {
-	q := [4]reg.Register{v.AsX()}
-	for k := 1; k < 4; k++ {
-		x := g.XMM()
-		g.VEXTRACTF32X4(Imm(uint64(k)), v, x)
-		q[k] = x
+// dot returns the products of unsigned codes with x: added by fours, in dwords;
+// for AVX2 by pairs, in words, as codes are below 128.
+func (g *superGemv) dot(codes reg.VecVirtual, x Op) reg.VecVirtual {
+	if !g.wide() {
+		g.VPMADDUBSW(x, codes, codes)
+		return codes
 	}
-	return q
+	s := g.vec()
+	g.VPXORD(s, s, s)
+	g.VPDPBUSD(x, codes, s)
+	return s
 }
 
-// pack returns the dwords of a and b as words, the lanes side by side.
-func (g *superGemv) pack(a, b reg.VecVirtual) reg.VecVirtual {
-	g.VPACKSSDW(b, a, a)
-	return a
+// join puts the sums of two rows side by side in each lane, four words each. They
+// fit words: dwords are packed; of the words of AVX2 those 8 columns apart are
+// added, by which its multipliers have a third of the work.
+func (g *superGemv) join(a, b reg.VecVirtual) reg.VecVirtual {
+	if g.wide() {
+		g.VPACKSSDW(b, a, a)
+		return a
+	}
+	s := g.YMM()
+	g.VPBLENDD(Imm(0xcc), b, a, s)
+	g.VPALIGNR(Imm(8), a, b, a)
+	g.VPADDW(a, s, s)
+	return s
 }
 
-// joinHalves adds lanes 0 and 1, and 2 and 3, of a and of b.
-func (g *superGemv) joinHalves(a, b reg.VecVirtual) reg.VecVirtual {
-	s := g.ZMM()
-	g.VSHUFI32X4(Imm(0x88), b, a, s)
-	g.VSHUFI32X4(Imm(0xdd), b, a, a)
-	g.VPADDD(a, s, s)
+// interleave adds neighbouring dwords of a and of b and puts those of a lane side
+// by side.
+func (g *superGemv) interleave(a, b reg.VecVirtual, add func(...Op)) reg.VecVirtual {
+	s := g.vec()
+	g.VSHUFPS(Imm(0x88), b, a, s)
+	g.VSHUFPS(Imm(0xdd), b, a, a)
+	add(a, s, s)
+	return s
+}
+
+// joinHalves adds neighbouring lanes of a, then of b.
+func (g *superGemv) joinHalves(a, b reg.VecVirtual, add func(...Op)) reg.VecVirtual {
+	s := g.vec()
+	if g.wide() {
+		g.VSHUFI32X4(Imm(0x88), b, a, s)
+		g.VSHUFI32X4(Imm(0xdd), b, a, a)
+	} else {
+		g.VPERM2I128(Imm(0x20), b, a, s)
+		g.VPERM2I128(Imm(0x31), b, a, a)
+	}
+	add(a, s, s)
 	return s
 }
 
 func (g *superGemv) q4() {
 	scales := g.scalesQ4()
-	for half, scale := range scales {
-		low, high := g.ZMM(), g.ZMM()
-		first, second := g.load(Mem{Base: g.x, Disp: 128 * half}), g.load(Mem{Base: g.x, Disp: 128*half + 64})
-		g.VSHUFI64X2(Imm(0x44), second, first, low)
-		g.VSHUFI64X2(Imm(0xee), second, first, high)
-		nibble := g.load(g.nibble)
-		var lows, highs [4]reg.VecVirtual
-		for r := range 4 {
-			w, h := g.load(g.rows.at(r, 16+64*half)), g.ZMM()
-			g.VPSRLW(Imm(4), w, h)
-			g.VPANDD(nibble, w, w)
-			g.VPANDD(nibble, h, h)
-			lows[r], highs[r] = g.dot(w, low), g.dot(h, high)
+	for n, scale := range scales {
+		low, high := g.pairsOfX(n)
+		var lows, highs [2]reg.VecVirtual // of two rows
+		for p := range 2 {
+			var l, h [2]reg.VecVirtual
+			for i := range 2 {
+				w, top := g.load(g.rows.at(2*p+i, 16+4*g.lanes*n)), g.vec()
+				g.VPSRLW(Imm(4), w, top)
+				g.and(g.nibble, w, w)
+				g.and(g.nibble, top, top)
+				l[i], h[i] = g.dot(w, low), g.dot(top, high)
+			}
+			lows[p], highs[p] = g.join(l[0], l[1]), g.join(h[0], h[1])
 		}
-		sum := g.joinHalves(g.joinRows(lows), g.joinRows(highs))
+		sum := g.sumsQ4(lows, highs)
 		g.VCVTDQ2PS(sum, sum)
-		s, d := g.lanes(sum), g.lanes(scale)
-		for b := range 4 {
-			g.VFMADD231PS(d[pairOrder[b]], s[pairOrder[b]], g.acc)
+		s, d := g.quarters(sum), g.quarters(scale)
+		for b := range s {
+			g.VFMADD231PS(d[g.order[b]], s[g.order[b]], g.acc)
 		}
 	}
 }
 
-// joinRows adds the dwords of each lane: row r's become dword r. The sums of 8
-// products of codes fit words, those of 16 too.
-func (g *superGemv) joinRows(v [4]reg.VecVirtual) reg.VecVirtual {
-	ones := g.load(g.ones)
-	a, b := g.pack(v[0], v[1]), g.pack(v[2], v[3])
-	g.VPMADDWD(ones, a, a)
-	g.VPMADDWD(ones, b, b)
-	a = g.pack(a, b)
-	g.VPMADDWD(ones, a, a)
-	return a
+// pairsOfX loads the activations of register n of codes: of the low halves, and
+// of the high ones.
+func (g *superGemv) pairsOfX(n int) (low, high reg.VecVirtual) {
+	first, second := g.load(Mem{Base: g.x, Disp: 8 * g.lanes * n}), g.load(Mem{Base: g.x, Disp: 8*g.lanes*n + 4*g.lanes})
+	if !g.wide() {
+		return first, second
+	}
+	low, high = g.vec(), g.vec()
+	g.VSHUFI64X2(Imm(0x44), second, first, low)
+	g.VSHUFI64X2(Imm(0xee), second, first, high)
+	return low, high
 }
 
-// scalesQ4 returns the scales of the halves of a super-block, the vector's
-// included, and adds the minimums times the vector's sums to mins.
-func (g *superGemv) scalesQ4() [2]reg.VecVirtual {
+// sumsQ4 returns the sums of the four rows, [block][row]. The sums of 16 products
+// of codes fit words.
+func (g *superGemv) sumsQ4(lows, highs [2]reg.VecVirtual) reg.VecVirtual {
+	if !g.wide() {
+		low, high := g.interleave(lows[0], lows[1], g.VPADDW), g.interleave(highs[0], highs[1], g.VPADDW)
+		s := g.joinHalves(low, high, g.VPADDW)
+		g.VPMADDWD(g.ones, s, s)
+		return s
+	}
+	var halves [2]reg.VecVirtual
+	for i, v := range [][2]reg.VecVirtual{lows, highs} {
+		g.VPMADDWD(g.ones, v[0], v[0])
+		g.VPMADDWD(g.ones, v[1], v[1])
+		halves[i] = g.join(v[0], v[1])
+		g.VPMADDWD(g.ones, halves[i], halves[i])
+	}
+	return g.joinHalves(halves[0], halves[1], g.VPADDD)
+}
+
+// scalesQ4 returns the scales of the super-block for each register of codes, the
+// vector's included, and adds the minimums times the vector's sums to mins.
+func (g *superGemv) scalesQ4() []reg.VecVirtual {
+	// A lane each: the first four scales of the 4 rows, the last, the first minimums, the last.
+	packed, d, dmin := g.packedQ4()
+	var scales []reg.VecVirtual
+	for i, p := range packed {
+		for n, pick := range g.pick {
+			v, at := g.vec(), Mem{Base: g.side, Disp: i%2*64 + 4*g.lanes*n}
+			g.VPSHUFB(pick, p, v)
+			g.VCVTDQ2PS(v, v)
+			if i < 2 {
+				g.VMULPS(d, v, v)
+				g.VMULPS(at, v, v)
+				scales = append(scales, v)
+			} else {
+				at.Disp += 128
+				g.VMULPS(dmin, v, v)
+				g.VFMADD231PS(at, v, g.mins)
+			}
+		}
+	}
+	return scales
+}
+
+// packedQ4 returns the 6-bit scales and minimums of the 4 rows, a dword for four
+// of a row, the same in all lanes, and what they are units of.
+func (g *superGemv) packedQ4() (packed [4]reg.VecVirtual, d, dmin reg.VecVirtual) {
+	if !g.wide() {
+		return g.narrowQ4()
+	}
 	h := g.ZMM()
 	g.VMOVDQU(g.rows.at(0, 0), h.AsX())
 	for r := 1; r < 4; r++ {
@@ -252,95 +364,200 @@ func (g *superGemv) scalesQ4() [2]reg.VecVirtual {
 	g.VPANDD(g.six, last, last)
 	all := g.load(g.bring)
 	g.VPERMI2D(last, first, all)
-
-	d, index, dmin := g.ZMM(), g.load(g.halves), g.ZMM()
-	g.VPERMW(h, index, d)
+	for i := range packed {
+		packed[i] = g.ZMM()
+		g.VSHUFI32X4(Imm(uint64(i*0x55)), all, all, packed[i])
+	}
+	d, dmin = g.ZMM(), g.ZMM()
+	g.VPERMW(h, g.load(g.halves), d)
 	g.VEXTRACTI64X4(Imm(1), d, dmin.AsY())
 	g.VCVTPH2PS(d.AsY(), d)
 	g.VCVTPH2PS(dmin.AsY(), dmin)
-	pick := g.load(g.pick)
+	return packed, d, dmin
+}
+
+// narrowQ4 transposes what the rows begin with, and unpacks it then.
+func (g *superGemv) narrowQ4() (packed [4]reg.VecVirtual, d, dmin reg.VecVirtual) {
 	var v [4]reg.VecVirtual
-	for i := range v {
-		v[i] = g.ZMM()
-		g.VSHUFI32X4(Imm(uint64(i*0x55)), all, all, v[i])
-		g.VPSHUFB(pick, v[i], v[i])
-		g.VCVTDQ2PS(v[i], v[i])
-		if i < 2 {
-			g.VMULPS(d, v[i], v[i])
-			g.VMULPS(Mem{Base: g.side, Disp: 64 * i}, v[i], v[i])
-		} else {
-			g.VMULPS(dmin, v[i], v[i])
-			g.VFMADD231PS(Mem{Base: g.side, Disp: 64 * i}, v[i], g.mins)
-		}
+	for r := range v {
+		v[r] = g.YMM()
+		g.VBROADCASTI128(g.rows.at(r, 0), v[r])
 	}
-	return [2]reg.VecVirtual{v[0], v[1]}
+	t := g.unpack(v[:], 1, g.VPUNPCKLDQ, g.VPUNPCKHDQ)
+	t = g.unpack(t, 2, g.VPUNPCKLQDQ, g.VPUNPCKHQDQ)
+	for i, rest := range []uint64{0, 4} {
+		// See scaleMin: the first four have the high bits of the others.
+		first, last, low := t[1+i], g.YMM(), g.YMM()
+		g.VPSRLW(Imm(2), first, last)
+		g.VPAND(g.high, last, last)
+		g.VPSRLW(Imm(rest), t[3], low)
+		g.VPAND(g.nibble, low, low)
+		g.VPOR(low, last, last)
+		g.VPAND(g.six, first, first)
+		packed[2*i], packed[2*i+1] = first, last
+	}
+	both := g.YMM()
+	g.VPSHUFB(g.deltas, t[0], t[0])
+	g.VCVTPH2PS(t[0].AsX(), both)
+	d, dmin = g.YMM(), g.YMM()
+	g.VPERM2F128(Imm(0x00), both, both, d)
+	g.VPERM2F128(Imm(0x11), both, both, dmin)
+	return packed, d, dmin
 }
 
 // endQ4 takes off the minimums.
 func (g *superGemv) endQ4() {
-	m := g.lanes(g.mins)
-	for b := 1; b < 4; b++ {
-		g.VADDPS(m[pairOrder[b]], m[0], m[0])
+	m := g.quarters(g.mins)
+	for b := 1; b < len(m); b++ {
+		g.VADDPS(m[g.order[b]], m[0], m[0])
 	}
 	g.VSUBPS(m[0], g.acc, g.acc)
 }
 
 func (g *superGemv) q6() {
-	var scales [2]reg.VecVirtual // of two rows each, as words
-	for p := range scales {
-		s := g.ZMM()
-		g.VMOVDQU(g.rows.at(2*p, 192), s.AsX())
-		g.VINSERTI128(Imm(1), g.rows.at(2*p+1, 192), s.AsY(), s.AsY())
-		g.VPMOVSXBW(s.AsY(), s)
-		scales[p] = s
-	}
+	scales := g.scalesQ6()
 	d := g.XMM()
 	g.VPXOR(d, d, d)
 	for r := range 4 {
 		g.VPINSRW(Imm(uint64(r)), g.rows.at(r, 208), d, d)
 	}
 	g.VCVTPH2PS(d, d)
-	nibble, high := g.load(g.nibble), g.load(g.high)
+	at := 0 // of the columns
 	for half := range 2 {
-		var sums [2][4]reg.VecVirtual
-		for r := range 4 {
-			low, bits, second, top := g.load(g.rows.at(r, 64*half)), g.ZMM(), g.ZMM(), g.ZMM()
-			g.VBROADCASTI64X4(g.rows.at(r, 128+32*half), bits)
-			g.VPSRLW(Imm(4), low, second)
-			g.VPSRLVW(g.right, bits, top)
-			g.VPSLLVW(g.left, bits, bits)
-			g.VPANDD(nibble, low, low)
-			g.VPANDD(nibble, second, second)
-			g.VPTERNLOGD(Imm(0xf8), high, bits, low) // or the high bits
-			g.VPTERNLOGD(Imm(0xf8), high, top, second)
-			for i, codes := range []reg.VecVirtual{low, second} {
-				s := g.load(Mem{Base: g.side, Disp: 128*half + 64*i})
-				g.VPDPBUSD(Mem{Base: g.x, Disp: 128*half + 64*i}, codes, s)
-				sums[i][r] = s
+		words := g.wordsQ6(half, scales)
+		for n := 0; n < 32/g.lanes; n += 2 {
+			var sums [2]reg.VecVirtual
+			for i := range sums {
+				sums[i] = g.groupQ6(half, n+i, words)
 			}
-		}
-		sum := g.joinHalves(g.scaleRows(sums[0], scales, 2*half), g.scaleRows(sums[1], scales, 2*half+1))
-		g.VCVTDQ2PS(sum, sum)
-		for b, s := range g.lanes(sum) {
-			t := g.XMM()
-			g.VMULPS_BCST(Mem{Base: g.meta, Disp: (4*half + b) * metaSize}, d, t)
-			g.VFMADD231PS(t, s, g.acc)
+			sum := g.joinHalves(sums[0], sums[1], g.VPADDD)
+			g.VCVTDQ2PS(sum, sum)
+			for _, s := range g.quarters(sum) {
+				t := g.XMM()
+				g.VBROADCASTSS(Mem{Base: g.meta, Disp: at / 32 * metaSize}, t)
+				g.VMULPS(d, t, t)
+				g.VFMADD231PS(t, s, g.acc)
+				at += 32
+			}
 		}
 	}
 }
 
-// scaleRows is joinRows with each lane, a group of 16 columns, times its scale.
-func (g *superGemv) scaleRows(v [4]reg.VecVirtual, scales [2]reg.VecVirtual, n int) reg.VecVirtual {
-	a, b := g.pack(v[0], v[1]), g.pack(v[2], v[3])
-	index := g.load(g.group[n])
-	for p, w := range []reg.VecVirtual{a, b} {
-		s := g.ZMM()
-		g.VPERMW(scales[p], index, s)
-		g.VPMADDWD(s, w, w)
+// groupQ6 returns the sums of register n of codes of a half of each row, times
+// their scales: a lane has 16 columns of the 4 rows.
+func (g *superGemv) groupQ6(half, n int, scales [2]reg.VecVirtual) reg.VecVirtual {
+	at := 128*half + 4*g.lanes*n
+	var x Op = Mem{Base: g.x, Disp: at}
+	if !g.wide() {
+		x = g.load(x.(Mem))
 	}
-	s := g.ZMM()
-	g.VSHUFPS(Imm(0x88), b, a, s)
-	g.VSHUFPS(Imm(0xdd), b, a, a)
-	g.VPADDD(a, s, s)
-	return s
+	var words [2]reg.VecVirtual // of two rows
+	for p := range words {
+		var s [2]reg.VecVirtual
+		for i := range s {
+			codes := g.codesQ6(2*p+i, half, n)
+			if g.wide() {
+				s[i] = g.load(Mem{Base: g.side, Disp: at})
+				g.VPDPBUSD(x, codes, s[i])
+			} else {
+				s[i] = g.dot(codes, x)
+			}
+		}
+		w, scale := g.join(s[0], s[1]), g.vec()
+		if g.wide() {
+			g.VPERMW(scales[p], g.group[2*half+n], scale)
+		} else {
+			g.VPADDW(Mem{Base: g.side, Disp: at}, w, w)
+			g.VPSHUFB(g.group[n], scales[p], scale)
+		}
+		g.VPMADDWD(scale, w, w)
+		words[p] = w
+	}
+	return g.interleave(words[0], words[1], g.VPADDD)
+}
+
+// codesQ6 returns register n of codes of a half of row r.
+func (g *superGemv) codesQ6(r, half, n int) reg.VecVirtual {
+	if g.wide() {
+		return g.wideCodesQ6(r, half, n)
+	}
+	low, top := g.load(g.rows.at(r, 64*half+n%2*32)), g.load(g.rows.at(r, 128+32*half))
+	if n >= 2 {
+		g.VPSRLW(Imm(4), low, low)
+	}
+	switch n {
+	case 0, 1:
+		g.VPSLLW(Imm(uint64(4-2*n)), top, top)
+	case 3:
+		g.VPSRLW(Imm(2), top, top)
+	}
+	g.VPAND(g.nibble, low, low)
+	g.VPAND(g.high, top, top)
+	g.VPOR(top, low, low)
+	return low
+}
+
+// wideCodesQ6 keeps the bytes that the first register of codes and the second share.
+func (g *superGemv) wideCodesQ6(r, half, n int) reg.VecVirtual {
+	low, top := g.ZMM(), g.ZMM()
+	if n == 0 {
+		bits := g.ZMM()
+		g.VBROADCASTI64X4(g.rows.at(r, 128+32*half), bits)
+		g.raw[r] = [2]reg.VecVirtual{g.load(g.rows.at(r, 64*half)), bits}
+		g.VPSLLVW(g.left, bits, top)
+		g.VPANDD(g.nibble, g.raw[r][0], low)
+	} else {
+		g.VPSRLW(Imm(4), g.raw[r][0], low)
+		g.VPSRLVW(g.right, g.raw[r][1], top)
+		g.VPANDD(g.nibble, low, low)
+	}
+	g.VPTERNLOGD(Imm(0xf8), g.high, top, low) // or the high bits
+	return low
+}
+
+// scalesQ6 returns the scales of two rows each: as words, row after row; for AVX2
+// as bytes, the rows alternating, even groups in the first lane and odd ones in
+// the second.
+func (g *superGemv) scalesQ6() (scales [2]reg.VecVirtual) {
+	for p := range scales {
+		s := g.vec()
+		if g.wide() {
+			g.VMOVDQU(g.rows.at(2*p, 192), s.AsX())
+			g.VINSERTI128(Imm(1), g.rows.at(2*p+1, 192), s.AsY(), s.AsY())
+			g.VPMOVSXBW(s.AsY(), s)
+		} else {
+			var r [2]reg.VecVirtual
+			for i := range r {
+				r[i] = g.XMM()
+				g.VMOVDQU(g.rows.at(2*p+i, 192), r[i])
+				g.VPSHUFB(g.evens, r[i], r[i])
+			}
+			g.VPUNPCKLBW(r[1], r[0], s.AsX())
+			g.VPUNPCKHBW(r[1], r[0], r[0])
+			g.VINSERTI128(Imm(1), r[0], s, s)
+		}
+		scales[p] = s
+	}
+	return scales
+}
+
+// wordsQ6 returns what groupQ6 picks scales of a half from.
+func (g *superGemv) wordsQ6(half int, scales [2]reg.VecVirtual) [2]reg.VecVirtual {
+	if g.wide() {
+		return scales
+	}
+	var words [2]reg.VecVirtual
+	zero := g.YMM()
+	g.zero(zero)
+	for p, s := range scales {
+		w := g.YMM()
+		if half == 0 {
+			g.VPUNPCKLBW(s, zero, w)
+		} else {
+			g.VPUNPCKHBW(s, zero, w)
+		}
+		g.VPSRAW(Imm(8), w, w)
+		words[p] = w
+	}
+	return words
 }

@@ -22,7 +22,6 @@ func vnniKernels(a *asm) {
 	for tokens := 1; tokens <= 4; tokens++ {
 		a.tileVNNI(tokens, true)
 	}
-	a.prefetchRows()
 }
 
 // foursOf brings a block of the codes of 16 rows into registers, plus 128: four i
@@ -253,68 +252,10 @@ func (a *asm) tileVNNI(tokens int, halves bool) {
 	a.ret()
 }
 
-// tileMins writes the kernel that takes off the products of a panel's minimums.
-// Blocks 4i+c are a chain for each c < 4, as in gemvQ4_K.
-func (a *asm) tileMins(tokens int) {
-	a.fn(fmt.Sprintf("minsx%d", tokens), "func(dst *float32, ld int, sums *float32, stride int, mins *float32, fours, groups int)",
-		fmt.Sprintf("dst[q*ld+j] -= sums[q]·mins[j], q < %d × groups, j < 32. Stride is in bytes.", tokens))
-	dst, ld, sums, stride := a.mem("dst"), a.arg("ld"), a.mem("sums"), a.arg("stride")
-	a.Label("group")
-	total, acc := a.tileVecs(tokens), a.tileVecs(tokens)
-	for c := range 4 {
-		xs := a.table(a.loaded(sums), stride, 1, tokens, nil)
-		mins, left := a.arg("mins"), a.arg("fours")
-		into := acc
-		if c == 0 {
-			into = total
-		}
-		for _, v := range into {
-			a.VPXORD(v[0], v[0], v[0])
-			a.VPXORD(v[1], v[1], v[1])
-		}
-		label := fmt.Sprintf("fours%d", c)
-		a.Label(label)
-		w := [2]reg.VecVirtual{a.ZMM(), a.ZMM()}
-		for i, v := range w {
-			a.VMOVUPS(Mem{Base: mins, Disp: c*apart + 64*i}, v)
-		}
-		for q, v := range into {
-			x := a.ZMM()
-			a.VBROADCASTSS(xs.at(q, 4*c), x)
-			a.VFMADD231PS(x, w[0], v[0])
-			a.VFMADD231PS(x, w[1], v[1])
-		}
-		a.advance(xs, 16)
-		a.ADDQ(imm(4*apart), mins)
-		a.DECQ(left)
-		a.JNZ(LabelRef(label))
-		if c > 0 {
-			for q, v := range acc {
-				a.VADDPS(v[0], total[q][0], total[q][0])
-				a.VADDPS(v[1], total[q][1], total[q][1])
-			}
-		}
-	}
-	out := a.table(a.loaded(dst), ld, 4, tokens, nil)
-	for q, v := range total {
-		for i, m := range v {
-			t := a.ZMM()
-			a.VMOVUPS(out.at(q, 64*i), t)
-			a.VSUBPS(m, t, t)
-			a.VMOVUPS(t, out.at(q, 64*i))
-		}
-	}
-	a.ADDQ(a.times(ld, uint64(4*tokens)), dst)
-	a.ADDQ(a.times(stride, uint64(tokens)), sums)
-	a.DECQ(a.mem("groups"))
-	a.JNZ(LabelRef("group"))
-	a.ret()
-}
-
 func (a *asm) tileVecs(tokens int) [][2]reg.VecVirtual {
 	v := make([][2]reg.VecVirtual, tokens)
 	for q := range v {
-		v[q] = [2]reg.VecVirtual{a.ZMM(), a.ZMM()}
+		v[q] = [2]reg.VecVirtual{a.vec(), a.vec()}
 	}
 	return v
 }
@@ -331,22 +272,4 @@ func (a *asm) loaded(m Mem) reg.Register {
 	r := a.GP64()
 	a.MOVQ(m, r)
 	return r
-}
-
-// prefetchRows writes a function that asks for parts of rows, which are too
-// short for the processor to foresee the next.
-func (a *asm) prefetchRows() {
-	a.fn("prefetchRows", "func(w *byte, stride, bytes, rows int)", "Asks for the first bytes of each row.")
-	w, stride, bytes, rows := a.arg("w"), a.arg("stride"), a.arg("bytes"), a.arg("rows")
-	a.Label("row")
-	at, left := a.copyOf(w), a.copyOf(bytes)
-	a.Label("line")
-	a.PREFETCHT1(Mem{Base: at})
-	a.ADDQ(imm(64), at)
-	a.SUBQ(imm(64), left)
-	a.JG(LabelRef("line"))
-	a.ADDQ(stride, w)
-	a.DECQ(rows)
-	a.JNZ(LabelRef("row"))
-	a.RET()
 }

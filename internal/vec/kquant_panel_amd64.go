@@ -1,0 +1,219 @@
+//go:build !noasm && !purego
+
+package vec
+
+import (
+	"sync"
+	"unsafe"
+
+	"github.com/winnowlm/winnow/internal/cpu"
+)
+
+// superPanel is the scratch of a product of several tokens with k-quants. The
+// values of q4_k are scale·code − minimum, with codes from 0 up. The products of
+// the codes go through panels like those of the other formats; from them are
+// taken the products of the minimums with the sums of the activations. q6_k's
+// codes are less 32, which is an offset of the sum.
+//
+// For AVX2 a panel has 16 rows and codes from 0 up, [block][four][16][4], which
+// tileQ4_0 takes for q4_k, as its offset is in the metas.
+type superPanel struct {
+	widePanel
+	rows  [wideRows * widePart * sizeQ8_0]byte // as q8_0, the scales left empty
+	mins  []float32                            // q4_k: [panel][Cols/Block][rows of a panel]
+	sums  []float32                            // q4_k: [N][Cols/Block], of the activations
+	metas []halfMeta                           // q6_k, and for AVX2: [N][Cols/Block]
+}
+
+// halfMeta is blockMeta for weights that have a scale for 16 columns. The offsets
+// are minus 32 times the sums of the halves; for AVX2 two words for each, as
+// blockMeta has pairs. q4_k needs none.
+type halfMeta struct {
+	scale   float32
+	offsets [2]int32
+}
+
+var superPanels = sync.Pool{New: func() any { return new(superPanel) }}
+
+// superRows is the number of rows of a panel.
+func superRows() int {
+	if level >= cpu.AVX512 {
+		return wideRows
+	}
+	return panelRows
+}
+
+// gemmSupers is gemmVNNI for k-quants.
+func gemmSupers(q6 bool, dst []float32, ld int, a *Q8, w []byte, rows int) {
+	p := superPanels.Get().(*superPanel)
+	defer superPanels.Put(p)
+	p.sum(q6, a)
+	whole := rows / superRows() * superRows()
+	p.mul(q6, dst, ld, a, w, 0, whole)
+	if whole < rows {
+		p.mul(q6, dst, ld, a, w, rows-superRows(), rows)
+	}
+}
+
+// sum computes the sums of the activations.
+func (p *superPanel) sum(q6 bool, a *Q8) {
+	if !q6 {
+		p.sums = Resize(p.sums, len(a.meta))
+		for i := range a.meta {
+			p.sums[i] = float32(a.meta[i].sum()) * a.meta[i].scale
+		}
+		if level >= cpu.AVX512 {
+			return
+		}
+	}
+	p.metas = Resize(p.metas, len(a.meta))
+	for i := range p.metas {
+		m := halfMeta{scale: a.meta[i].scale}
+		if q6 {
+			for half := range m.offsets {
+				m.offsets[half] = offsetQ6_K((*[SumCols]int8)(a.codes[i*Block+half*SumCols:]))
+			}
+		}
+		p.metas[i] = m
+	}
+}
+
+// offsetQ6_K returns minus 32 times the sum of the codes, or two words for its two parts.
+func offsetQ6_K(codes *[SumCols]int8) int32 {
+	if level >= cpu.AVX512 {
+		return -32 * sumCodes(codes)
+	}
+	var pairs [2]int16
+	for i, c := range codes {
+		pairs[i/2%2] -= 32 * int16(c)
+	}
+	return int32(uint32(uint16(pairs[0])) | uint32(uint16(pairs[1]))<<16)
+}
+
+// mul multiplies the panels of rows first to end with all tokens, part after
+// part, so that the activations of a part stay in the second-level cache.
+func (p *superPanel) mul(q6 bool, dst []float32, ld int, a *Q8, w []byte, first, end int) {
+	blocks, stride, rows := a.Cols/Block, superStride(q6, a.Cols), superRows()
+	if !q6 {
+		p.mins = Resize(p.mins, (end-first)*blocks)
+	}
+	for b := 0; b < blocks; b += widePart {
+		n := min(widePart, blocks-b)
+		for j := first; j < end; j += rows {
+			p.pack(q6, w, blocks, j, b, n, (j-first)*blocks+b*rows)
+			// The next panel's rows are far apart, so the processor does not foresee them.
+			if next := (j+rows)*stride + b*stride/blocks; next+(rows-1)*stride < len(w) {
+				prefetchRowsAVX2(&w[next], stride, n*stride/blocks, rows)
+			}
+			p.tiles(q6, dst[j:], ld, a, b, n)
+		}
+	}
+	if !q6 {
+		for j := first; j < end; j += rows {
+			p.less(dst[j:], ld, a, &p.mins[(j-first)*blocks])
+		}
+	}
+}
+
+// pack packs n blocks, from block b, of a panel's rows from row j, and writes
+// q4_k's minimums to mins from at on.
+func (p *superPanel) pack(q6 bool, w []byte, blocks, j, b, n, at int) {
+	const perSuper = SuperBlock / Block
+	rows := superRows()
+	for r := range rows {
+		codes, super := &p.rows[r*n*sizeQ8_0], ((j+r)*blocks+b)/perSuper
+		scales, supers := &p.scales[r], n/perSuper
+		switch {
+		case level >= cpu.AVX512 && q6:
+			unpackQ6_KAVX512(codes, scales, &w[super*sizeQ6_K], supers)
+		case level >= cpu.AVX512:
+			unpackQ4_KAVX512(codes, scales, &p.mins[at+r], &w[super*sizeQ4_K], supers)
+		case q6:
+			unpackQ6_KAVX2(codes, scales, &w[super*sizeQ6_K], supers)
+		default:
+			unpackQ4_KAVX2(codes, scales, &p.mins[at+r], &w[super*sizeQ4_K], supers)
+		}
+	}
+	for half := 0; half < rows; half += rows / 2 {
+		to, from := &p.codes[4*half], &p.rows[half*n*sizeQ8_0]
+		if level >= cpu.AVX512 {
+			packCodesAVX512(to, from, n*sizeQ8_0, n)
+		} else {
+			packCodesAVX2(to, from, n*sizeQ8_0, n)
+		}
+	}
+}
+
+// tiles multiplies the panel, whose first block is b, with all tokens.
+func (p *superPanel) tiles(q6 bool, dst []float32, ld int, a *Q8, b, n int) {
+	if level >= cpu.AVX512 {
+		t := wideTile{p: &p.widePanel, a: a, dst: dst, ld: ld, b: b, n: n}
+		if q6 {
+			t.halves = p.metas
+		}
+		t.all()
+		return
+	}
+	if b == 0 {
+		for q := range a.N {
+			clear(dst[q*ld:][:panelRows])
+		}
+	}
+	kind, blocks := tileQ4_0, a.Cols/Block
+	if q6 {
+		kind = tileHalves
+	}
+	for q := 0; q < a.N; {
+		t := tileArgs{
+			dst: &dst[q*ld], ld: ld,
+			x: (*byte)(unsafe.Pointer(&a.codes[q*a.Cols+b*Block])), stride: a.Cols,
+			meta: (*byte)(unsafe.Pointer(&p.metas[q*blocks+b])), metaStride: blocks * int(unsafe.Sizeof(halfMeta{})),
+			panel: &p.codes[0], scales: &p.scales[0], blocks: n,
+		}
+		q += t.avx2(kind, a.N-q)
+	}
+}
+
+// less takes off the products of a panel's minimums.
+func (p *superPanel) less(dst []float32, ld int, a *Q8, mins *float32) {
+	most := 6
+	if level < cpu.AVX512 {
+		most = 3
+	}
+	groups, rest := a.N/most, a.N%most
+	p.lessFew(dst, ld, a, mins, 0, most, groups)
+	p.lessFew(dst, ld, a, mins, groups*most, rest, 1)
+}
+
+// lessFew does so for groups of tokens from token q on.
+func (p *superPanel) lessFew(dst []float32, ld int, a *Q8, mins *float32, q, tokens, groups int) {
+	if tokens == 0 || groups == 0 {
+		return
+	}
+	blocks := a.Cols / Block
+	to, sums, stride := &dst[q*ld], &p.sums[q*blocks], 4*blocks
+	n := tokens
+	if level >= cpu.AVX512 {
+		n += 8
+	}
+	switch n {
+	case 1:
+		minsx1AVX2(to, ld, sums, stride, mins, blocks, groups)
+	case 2:
+		minsx2AVX2(to, ld, sums, stride, mins, blocks, groups)
+	case 3:
+		minsx3AVX2(to, ld, sums, stride, mins, blocks, groups)
+	case 8 + 1:
+		minsx1AVX512(to, ld, sums, stride, mins, blocks, groups)
+	case 8 + 2:
+		minsx2AVX512(to, ld, sums, stride, mins, blocks, groups)
+	case 8 + 3:
+		minsx3AVX512(to, ld, sums, stride, mins, blocks, groups)
+	case 8 + 4:
+		minsx4AVX512(to, ld, sums, stride, mins, blocks, groups)
+	case 8 + 5:
+		minsx5AVX512(to, ld, sums, stride, mins, blocks, groups)
+	case 8 + 6:
+		minsx6AVX512(to, ld, sums, stride, mins, blocks, groups)
+	}
+}

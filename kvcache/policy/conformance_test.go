@@ -85,7 +85,7 @@ func TestConformance(t *testing.T) {
 		{
 			Name:  "adakv-noncausalattention",
 			Ample: policy.AdaKV{Scorer: policy.NonCausalAttention{Budget: ample}},
-			Tight: policy.AdaKV{Scorer: policy.NonCausalAttention{Budget: 70, Chunk: 30, Sink: 8, Recent: 4}}, Rows: 70, Ragged: true, Grow: true,
+			Tight: policy.AdaKV{Scorer: policy.NonCausalAttention{Budget: 70, Chunk: 6, Sink: 8, Recent: 4}}, Rows: 70, Ragged: true, Grow: true,
 		},
 		{
 			Name:  "kvzip",

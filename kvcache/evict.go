@@ -146,31 +146,38 @@ func snug[T any](x []T) []T {
 // rewritten once in many steps.
 const slackShare = 8
 
-// compact frees the memory of evicted rows: empty blocks at once, shortened
-// ones when they hold more than the share of slack, none for 0, by gathering
-// neighbours into full blocks. Encoded rows are copied, never encoded anew, so
-// that when it happens changes no value. Where rows of a block share scales,
-// they stay with them: such a block shrinks by itself.
+// compact frees the memory of evicted rows when there is more of it than the
+// share of slack, none for 0. Shortened blocks are gathered with their neighbours
+// into full ones, blocks of extents that have lost others are copied to new ones.
+// Encoded rows are copied, never encoded anew, so that when it happens changes no
+// value; and what lies where says nothing about which blocks there are.
 func (hd *Head) compact(share int) {
 	defer hd.unlist()
 	hd.blocks = snug(slices.DeleteFunc(hd.blocks, func(b block) bool { return len(b.live) == 0 }))
-	stored := 0
-	hd.sealed, hd.blockBytes = 0, 0
-	for i := range hd.blocks {
-		b := &hd.blocks[i]
-		stored += b.k.Rows
-		hd.sealed += len(b.live)
-		hd.blockBytes += b.bytes()
+	stored, held := hd.count()
+	slack := func(rows int) bool {
+		dead := rows - hd.sealed
+		return dead > 0 && (share == 0 || dead > max(BlockRows, rows/share))
 	}
-	if share > 0 && stored-hd.sealed <= max(BlockRows, stored/share) || stored == hd.sealed {
-		return
+	packed := slack(stored)
+	if packed {
+		hd.repack()
 	}
+	if packed || slack(held) {
+		hd.move()
+		hd.count()
+	}
+}
+
+// repack gathers the rows of shortened neighbours. Where rows of a block share
+// scales, they stay with them: such a block shrinks by itself.
+func (hd *Head) repack() {
 	alone := hd.shareScales()
 	old := hd.blocks
-	hd.blocks, hd.sealed, hd.blockBytes = nil, 0, 0
+	hd.blocks = nil
 	for i := 0; i < len(old); {
 		if len(old[i].live) == old[i].k.Rows {
-			hd.seal(old[i])
+			hd.blocks = append(hd.blocks, old[i])
 			i++
 			continue
 		}
@@ -178,14 +185,14 @@ func (hd *Head) compact(share int) {
 		for run < len(old) && len(old[run].live) < old[run].k.Rows && !alone {
 			run++
 		}
-		hd.repack(old[i:run])
+		hd.gather(old[i:run])
 		i = run
 	}
 }
 
-// repack appends the live rows of shortened blocks as blocks that are full, but
+// gather appends the live rows of shortened blocks as blocks that are full, but
 // for the last.
-func (hd *Head) repack(blocks []block) {
+func (hd *Head) gather(blocks []block) {
 	total := 0
 	for i := range blocks {
 		total += len(blocks[i].live)
@@ -204,7 +211,7 @@ func (hd *Head) repack(blocks []block) {
 			next.v.CopyRows(n, blocks[i].v, some)
 			live = live[len(some):]
 			if n += len(some); n == next.k.Rows {
-				hd.seal(next)
+				hd.blocks = append(hd.blocks, next)
 				total -= n
 				n = 0
 			}

@@ -68,19 +68,31 @@ func appendRows(dst *[]byte, x []float32, n, heads, h, dim int) {
 func (e *exactRows) encode(hd *Head, h int) {
 	e.blocks[h] = e.blocks[h][:0]
 	rows := len(e.k[h]) / quant.F32.Size(1, hd.dim)
-	for j := 0; j+BlockRows <= rows; j += BlockRows {
-		e.blocks[h] = append(e.blocks[h], block{
-			k: e.pack(hd.k, e.k[h], hd.dim, j), v: e.pack(hd.v, e.v[h], hd.dim, j), live: ascending[:],
-		})
+	n := rows / BlockRows
+	if n == 0 {
+		return
 	}
+	mem := make([]byte, n*(hd.k.Size(BlockRows, hd.dim)+hd.v.Size(BlockRows, hd.dim)))
+	for j := range n {
+		k := e.encodeTo(&mem, hd.k, f32(e.k[h], hd.dim), j*BlockRows)
+		v := e.encodeTo(&mem, hd.v, f32(e.v[h], hd.dim), j*BlockRows)
+		e.blocks[h] = append(e.blocks[h], block{k: k, v: v, live: ascending[:]})
+	}
+	extentOf(e.blocks[h])
 }
 
-func (e *exactRows) pack(f quant.Format, x []byte, dim, j int) quant.Matrix {
-	if len(e.row) < BlockRows*dim {
-		e.row = make([]float32, BlockRows*dim)
+// encodeTo encodes rows j, …, j+BlockRows-1 of x at the beginning of mem, which
+// becomes the rest.
+func (e *exactRows) encodeTo(mem *[]byte, f quant.Format, x quant.Matrix, j int) quant.Matrix {
+	if len(e.row) < BlockRows*x.Cols {
+		e.row = make([]float32, BlockRows*x.Cols)
 	}
-	f32(x, dim).Decode(e.row, j, j+BlockRows)
-	return quant.Pack(f, e.row, BlockRows, dim)
+	x.Decode(e.row, j, j+BlockRows)
+	size := f.Size(BlockRows, x.Cols)
+	m := quant.Matrix{Format: f, Rows: BlockRows, Cols: x.Cols, Data: (*mem)[:size:size]}
+	*mem = (*mem)[size:]
+	f.Encode(m.Data, e.row, m.Rows, m.Cols)
+	return m
 }
 
 // store moves the rows into the layer: full blocks, and the rest as its tail.
@@ -91,9 +103,8 @@ func (e *exactRows) store(l *Layer) {
 		}
 		hd := &l.Heads[h]
 		done := len(e.blocks[h]) * quant.F32.Size(BlockRows, hd.dim)
-		for _, b := range e.blocks[h] {
-			hd.seal(b)
-		}
+		hd.blocks = append(hd.blocks, e.blocks[h]...)
+		hd.join()
 		clear(e.blocks[h])
 		e.blocks[h] = e.blocks[h][:0]
 		hd.tailK = append(hd.tailK[:0], e.k[h][done:]...)

@@ -72,7 +72,7 @@ type Head struct {
 	dim        int
 	k, v       quant.Format
 	blocks     []block
-	blockBytes int64
+	blockBytes int64  // of all extents
 	sealed     int    // rows in blocks
 	tailK      []byte // float32, [Len-sealed][dim]
 	tailV      []byte
@@ -92,6 +92,7 @@ type Head struct {
 // shortens live until rewriting pays.
 type block struct {
 	k, v quant.Matrix
+	in   *extent
 	live []int32 // rows not evicted, ascending
 	own  bool    // live belongs to this head alone
 }
@@ -199,15 +200,6 @@ func (hd *Head) decode(dst []float32, m quant.Matrix, at, j, n int) {
 		m.Decode(dst[at*hd.dim:][:n*hd.dim], j, j+n)
 	}
 }
-
-// seal appends a full block.
-func (hd *Head) seal(b block) {
-	hd.blocks = append(hd.blocks, b)
-	hd.blockBytes += b.bytes()
-	hd.sealed += len(b.live)
-}
-
-func (b *block) bytes() int64 { return int64(len(b.k.Data) + len(b.v.Data)) }
 
 func (hd *Head) bytes() int64 {
 	return hd.blockBytes + int64(len(hd.tailK)+len(hd.tailV)+4*len(hd.pos)+len(hd.kind)+4*len(hd.score)) + hd.gathered.bytes()

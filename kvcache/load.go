@@ -180,8 +180,12 @@ func (d *decoder) head(hd *Head, cfg Config) {
 		if d.err != nil {
 			return
 		}
-		hd.seal(block{k: k.As(hd.k), v: v.As(hd.v), live: live, own: true})
+		hd.blocks = append(hd.blocks, block{k: k.As(hd.k), v: v.As(hd.v), live: live, own: true})
+		if from := len(hd.blocks) - extentBlocks; n == 1 || from >= 0 && hd.blocks[from].in == nil {
+			hd.move()
+		}
 	}
+	hd.count()
 	tail := quant.F32.Size(BlockRows, hd.dim)
 	hd.tailK, hd.tailV = d.block(tail), d.block(tail)
 	size := quant.F32.Size(rows-hd.sealed, hd.dim)

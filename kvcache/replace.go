@@ -43,15 +43,24 @@ func (hd *Head) Replace(slots []int32, k, v []float32) {
 	hd.unlist()
 	hd.gathered = nil
 	base, at := 0, 0
-	for i := range hd.blocks {
-		b := &hd.blocks[i]
-		n, _ := slices.BinarySearch(slots[at:], int32(base+len(b.live)))
-		if n > 0 {
-			b.replace(slots[at:at+n], base, k[at*hd.dim:], v[at*hd.dim:])
+	for i := 0; i < len(hd.blocks); {
+		extent := hd.blocks[i:extentEnd(hd.blocks, i)]
+		before := at
+		for j := range extent {
+			b := &extent[j]
+			n, _ := slices.BinarySearch(slots[at:], int32(base+len(b.live)))
+			if n > 0 {
+				b.replace(slots[at:at+n], base, k[at*hd.dim:], v[at*hd.dim:])
+			}
+			base += len(b.live)
+			at += n
 		}
-		base += len(b.live)
-		at += n
+		if at > before {
+			together(extent)
+		}
+		i += len(extent)
 	}
+	hd.count()
 	size := quant.F32.Size(1, hd.dim)
 	for ; at < len(slots); at++ {
 		row := (int(slots[at]) - base) * size

@@ -176,10 +176,7 @@ func (p *superPanel) tiles(q6 bool, dst []float32, ld int, a *Q8, b, n int) {
 
 // less takes off the products of a panel's minimums.
 func (p *superPanel) less(dst []float32, ld int, a *Q8, mins *float32) {
-	most := 6
-	if level < cpu.AVX512 {
-		most = 3
-	}
+	const most = 3
 	groups, rest := a.N/most, a.N%most
 	p.lessFew(dst, ld, a, mins, 0, most, groups)
 	p.lessFew(dst, ld, a, mins, groups*most, rest, 1)
@@ -209,11 +206,5 @@ func (p *superPanel) lessFew(dst []float32, ld int, a *Q8, mins *float32, q, tok
 		minsx2AVX512(to, ld, sums, stride, mins, blocks, groups)
 	case 8 + 3:
 		minsx3AVX512(to, ld, sums, stride, mins, blocks, groups)
-	case 8 + 4:
-		minsx4AVX512(to, ld, sums, stride, mins, blocks, groups)
-	case 8 + 5:
-		minsx5AVX512(to, ld, sums, stride, mins, blocks, groups)
-	case 8 + 6:
-		minsx6AVX512(to, ld, sums, stride, mins, blocks, groups)
 	}
 }

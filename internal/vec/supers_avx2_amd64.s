@@ -1119,29 +1119,20 @@ TEXT ·minsx1AVX2(SB), NOSPLIT, $0-56
 	MOVQ stride+24(FP), CX
 
 group:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
 	MOVQ   sums+16(FP), DX
 	MOVQ   mins+32(FP), BX
 	MOVQ   blocks+40(FP), SI
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
 
-block0:
-	VMOVUPS      (BX), Y2
-	VMOVUPS      32(BX), Y3
-	VBROADCASTSS (DX), Y4
-	VFMADD231PS  Y4, Y2, Y0
-	VFMADD231PS  Y4, Y3, Y1
-	ADDQ         $0x08, DX
-	ADDQ         $0x00000080, BX
-	SUBQ         $0x02, SI
-	JNZ          block0
-	MOVQ         sums+16(FP), DX
-	MOVQ         mins+32(FP), BX
-	MOVQ         blocks+40(FP), SI
-	VXORPS       Y2, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-
-block1:
+blocks:
+	VMOVUPS      (BX), Y4
+	VMOVUPS      32(BX), Y5
+	VBROADCASTSS (DX), Y6
+	VFMADD231PS  Y6, Y4, Y0
+	VFMADD231PS  Y6, Y5, Y1
 	VMOVUPS      64(BX), Y4
 	VMOVUPS      96(BX), Y5
 	VBROADCASTSS 4(DX), Y6
@@ -1150,7 +1141,7 @@ block1:
 	ADDQ         $0x08, DX
 	ADDQ         $0x00000080, BX
 	SUBQ         $0x02, SI
-	JNZ          block1
+	JNZ          blocks
 	VADDPS       Y2, Y0, Y0
 	VADDPS       Y3, Y1, Y1
 	MOVQ         dst+0(FP), DX
@@ -1176,36 +1167,27 @@ TEXT ·minsx2AVX2(SB), NOSPLIT, $0-56
 	MOVQ stride+24(FP), CX
 
 group:
-	MOVQ   sums+16(FP), DX
-	MOVQ   mins+32(FP), BX
-	MOVQ   blocks+40(FP), SI
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	MOVQ   sums+16(FP), DX
+	MOVQ   mins+32(FP), BX
+	MOVQ   blocks+40(FP), SI
 
-block0:
-	VMOVUPS      (BX), Y4
-	VMOVUPS      32(BX), Y5
-	VBROADCASTSS (DX), Y6
-	VFMADD231PS  Y6, Y4, Y0
-	VFMADD231PS  Y6, Y5, Y1
-	VBROADCASTSS (DX)(CX*1), Y6
-	VFMADD231PS  Y6, Y4, Y2
-	VFMADD231PS  Y6, Y5, Y3
-	ADDQ         $0x08, DX
-	ADDQ         $0x00000080, BX
-	SUBQ         $0x02, SI
-	JNZ          block0
-	MOVQ         sums+16(FP), DX
-	MOVQ         mins+32(FP), BX
-	MOVQ         blocks+40(FP), SI
-	VXORPS       Y4, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VXORPS       Y6, Y6, Y6
-	VXORPS       Y7, Y7, Y7
-
-block1:
+blocks:
+	VMOVUPS      (BX), Y8
+	VMOVUPS      32(BX), Y9
+	VBROADCASTSS (DX), Y10
+	VFMADD231PS  Y10, Y8, Y0
+	VFMADD231PS  Y10, Y9, Y1
+	VBROADCASTSS (DX)(CX*1), Y10
+	VFMADD231PS  Y10, Y8, Y2
+	VFMADD231PS  Y10, Y9, Y3
 	VMOVUPS      64(BX), Y8
 	VMOVUPS      96(BX), Y9
 	VBROADCASTSS 4(DX), Y10
@@ -1217,7 +1199,7 @@ block1:
 	ADDQ         $0x08, DX
 	ADDQ         $0x00000080, BX
 	SUBQ         $0x02, SI
-	JNZ          block1
+	JNZ          blocks
 	VADDPS       Y4, Y0, Y0
 	VADDPS       Y5, Y1, Y1
 	VADDPS       Y6, Y2, Y2
@@ -1251,43 +1233,34 @@ TEXT ·minsx3AVX2(SB), NOSPLIT, $0-56
 	MOVQ stride+24(FP), CX
 
 group:
-	MOVQ   sums+16(FP), DX
-	MOVQ   mins+32(FP), BX
-	MOVQ   blocks+40(FP), SI
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	MOVQ   sums+16(FP), DX
+	MOVQ   mins+32(FP), BX
+	MOVQ   blocks+40(FP), SI
 
-block0:
-	VMOVUPS      (BX), Y6
-	VMOVUPS      32(BX), Y7
-	VBROADCASTSS (DX), Y8
-	VFMADD231PS  Y8, Y6, Y0
-	VFMADD231PS  Y8, Y7, Y1
-	VBROADCASTSS (DX)(CX*1), Y8
-	VFMADD231PS  Y8, Y6, Y2
-	VFMADD231PS  Y8, Y7, Y3
-	VBROADCASTSS (DX)(CX*2), Y8
-	VFMADD231PS  Y8, Y6, Y4
-	VFMADD231PS  Y8, Y7, Y5
-	ADDQ         $0x08, DX
-	ADDQ         $0x00000080, BX
-	SUBQ         $0x02, SI
-	JNZ          block0
-	MOVQ         sums+16(FP), DX
-	MOVQ         mins+32(FP), BX
-	MOVQ         blocks+40(FP), SI
-	VXORPS       Y6, Y6, Y6
-	VXORPS       Y7, Y7, Y7
-	VXORPS       Y8, Y8, Y8
-	VXORPS       Y9, Y9, Y9
-	VXORPS       Y10, Y10, Y10
-	VXORPS       Y11, Y11, Y11
-
-block1:
+blocks:
+	VMOVUPS      (BX), Y12
+	VMOVUPS      32(BX), Y13
+	VBROADCASTSS (DX), Y14
+	VFMADD231PS  Y14, Y12, Y0
+	VFMADD231PS  Y14, Y13, Y1
+	VBROADCASTSS (DX)(CX*1), Y14
+	VFMADD231PS  Y14, Y12, Y2
+	VFMADD231PS  Y14, Y13, Y3
+	VBROADCASTSS (DX)(CX*2), Y14
+	VFMADD231PS  Y14, Y12, Y4
+	VFMADD231PS  Y14, Y13, Y5
 	VMOVUPS      64(BX), Y12
 	VMOVUPS      96(BX), Y13
 	VBROADCASTSS 4(DX), Y14
@@ -1302,7 +1275,7 @@ block1:
 	ADDQ         $0x08, DX
 	ADDQ         $0x00000080, BX
 	SUBQ         $0x02, SI
-	JNZ          block1
+	JNZ          blocks
 	VADDPS       Y6, Y0, Y0
 	VADDPS       Y7, Y1, Y1
 	VADDPS       Y8, Y2, Y2

@@ -38,18 +38,3 @@ func minsx2AVX512(dst *float32, ld int, sums *float32, stride int, mins *float32
 //
 //go:noescape
 func minsx3AVX512(dst *float32, ld int, sums *float32, stride int, mins *float32, blocks int, groups int)
-
-// dst[q*ld+j] -= sums[q]·mins[j], q < 4 × groups, j < 32. Stride is in bytes.
-//
-//go:noescape
-func minsx4AVX512(dst *float32, ld int, sums *float32, stride int, mins *float32, blocks int, groups int)
-
-// dst[q*ld+j] -= sums[q]·mins[j], q < 5 × groups, j < 32. Stride is in bytes.
-//
-//go:noescape
-func minsx5AVX512(dst *float32, ld int, sums *float32, stride int, mins *float32, blocks int, groups int)
-
-// dst[q*ld+j] -= sums[q]·mins[j], q < 6 × groups, j < 32. Stride is in bytes.
-//
-//go:noescape
-func minsx6AVX512(dst *float32, ld int, sums *float32, stride int, mins *float32, blocks int, groups int)

@@ -7,46 +7,47 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
+// minsTokens is the most tokens whose chains fit the registers.
+const minsTokens = 3
+
 // tileMins writes the kernel that takes off the products of a panel's minimums.
 // There is a chain for each lane of gemvQ4_K, whose blocks follow each other in turn.
 func (a *asm) tileMins(tokens int) {
 	a.fn(fmt.Sprintf("minsx%d", tokens), "func(dst *float32, ld int, sums *float32, stride int, mins *float32, blocks, groups int)",
 		fmt.Sprintf("dst[q*ld+j] -= sums[q]·mins[j], q < %d × groups, j < %d. Stride is in bytes.", tokens, 2*a.lanes))
-	chains, apart := a.lanes/4, a.apart()
+	apart := a.apart()
 	dst, ld, sums, stride := a.mem("dst"), a.arg("ld"), a.mem("sums"), a.arg("stride")
 	a.Label("group")
-	total, acc := a.tileVecs(tokens), a.tileVecs(tokens)
+	chains := make([][][2]reg.VecVirtual, a.lanes/4)
 	for c := range chains {
-		xs := a.table(a.loaded(sums), stride, 1, tokens, nil)
-		mins, left := a.arg("mins"), a.arg("blocks")
-		into := acc
-		if c == 0 {
-			into = total
-		}
-		for _, v := range into {
+		chains[c] = a.tileVecs(tokens)
+		for _, v := range chains[c] {
 			a.zero(v[:]...)
 		}
-		label := fmt.Sprintf("block%d", c)
-		a.Label(label)
-		w := [2]reg.VecVirtual{a.vec(), a.vec()}
+	}
+	xs := a.table(a.loaded(sums), stride, 1, tokens, nil)
+	mins, left := a.arg("mins"), a.arg("blocks")
+	a.Label("blocks")
+	w, x := [2]reg.VecVirtual{a.vec(), a.vec()}, a.vec()
+	for c, chain := range chains {
 		for i, v := range w {
 			a.VMOVUPS(Mem{Base: mins, Disp: c*apart + apart/2*i}, v)
 		}
-		for q, v := range into {
-			x := a.vec()
+		for q, v := range chain {
 			a.VBROADCASTSS(xs.at(q, 4*c), x)
 			a.VFMADD231PS(x, w[0], v[0])
 			a.VFMADD231PS(x, w[1], v[1])
 		}
-		a.advance(xs, 4*chains)
-		a.ADDQ(imm(chains*apart), mins)
-		a.SUBQ(imm(chains), left)
-		a.JNZ(LabelRef(label))
-		if c > 0 {
-			for q, v := range acc {
-				a.VADDPS(v[0], total[q][0], total[q][0])
-				a.VADDPS(v[1], total[q][1], total[q][1])
-			}
+	}
+	a.advance(xs, 4*len(chains))
+	a.ADDQ(imm(len(chains)*apart), mins)
+	a.SUBQ(imm(len(chains)), left)
+	a.JNZ(LabelRef("blocks"))
+	total := chains[0]
+	for _, chain := range chains[1:] {
+		for q, v := range chain {
+			a.VADDPS(v[0], total[q][0], total[q][0])
+			a.VADDPS(v[1], total[q][1], total[q][1])
 		}
 	}
 	out := a.table(a.loaded(dst), ld, 4, tokens, nil)

@@ -22,11 +22,7 @@ func superKernels(a *asm) {
 		inRegisters = []*Op{&g.nibble, &g.high, &g.left, &g.right, &g.group[0], &g.group[1], &g.group[2], &g.group[3]}
 	}
 	g.kernel("gemvQ6_K", 210, inRegisters, g.q6, func() {})
-	most := 6
-	if !a.wide() {
-		most = 3
-	}
-	for tokens := 1; tokens <= most; tokens++ {
+	for tokens := 1; tokens <= minsTokens; tokens++ {
 		a.tileMins(tokens)
 	}
 }

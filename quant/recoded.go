@@ -122,7 +122,7 @@ func putMin(mins []byte, x float32) []byte {
 // recodedScratch is the memory of a product.
 type recodedScratch struct {
 	data  []byte
-	sums  []float32 // [N][cols/groupCols] of the input
+	sums  []float32 // [N][cols/groupCols] of the input, which owns them
 	total []float32 // [N]
 	out   []float32 // [N][rows]
 }
@@ -157,12 +157,15 @@ func recodedMulT(f recoder, dst []float32, ld int, x *Input, m Matrix, lo, hi in
 
 // add adds up the input where a product needs it.
 func (s *recodedScratch) add(f recoder, x *Input) {
-	if _, mins, lines := f.recodes(); !mins && !lines {
+	_, mins, lines := f.recodes()
+	if mins || lines {
+		s.sums = x.codes.Sums()
+	}
+	if !lines {
 		return
 	}
 	groups := x.Cols / groupCols
-	s.sums, s.total = vec.Resize(s.sums, x.N*groups), vec.Resize(s.total, x.N)
-	x.codes.Sums(s.sums)
+	s.total = vec.Resize(s.total, x.N)
 	for q := range x.N {
 		s.total[q] = 0
 		for _, v := range s.sums[q*groups:][:groups] {

@@ -32,6 +32,11 @@ func tileQ4_0x1AVX2(dst *float32, ld int, x *byte, stride int, meta *byte, metaS
 // dst[q*ld+j] += x[q]·row j, q < 1, j < 16. Strides are in bytes.
 //
 //go:noescape
+func tileQ4_Kx1AVX2(dst *float32, ld int, x *byte, stride int, meta *byte, metaStride int, panel *byte, scales *float32, blocks int)
+
+// dst[q*ld+j] += x[q]·row j, q < 1, j < 16. Strides are in bytes.
+//
+//go:noescape
 func tileHalvesx1AVX2(dst *float32, ld int, x *byte, stride int, meta *byte, metaStride int, panel *byte, scales *float32, blocks int)
 
 // dst[q*ld+j] += x[q]·row j, q < 2, j < 16. Strides are in bytes.
@@ -43,6 +48,11 @@ func tileQ8_0x2AVX2(dst *float32, ld int, x *byte, stride int, meta *byte, metaS
 //
 //go:noescape
 func tileQ4_0x2AVX2(dst *float32, ld int, x *byte, stride int, meta *byte, metaStride int, panel *byte, scales *float32, blocks int)
+
+// dst[q*ld+j] += x[q]·row j, q < 2, j < 16. Strides are in bytes.
+//
+//go:noescape
+func tileQ4_Kx2AVX2(dst *float32, ld int, x *byte, stride int, meta *byte, metaStride int, panel *byte, scales *float32, blocks int)
 
 // dst[q*ld+j] += x[q]·row j, q < 2, j < 16. Strides are in bytes.
 //
@@ -62,6 +72,11 @@ func tileQ4_0x4AVX2(dst *float32, ld int, x *byte, stride int, meta *byte, metaS
 // dst[q*ld+j] += x[q]·row j, q < 4, j < 16. Strides are in bytes.
 //
 //go:noescape
+func tileQ4_Kx4AVX2(dst *float32, ld int, x *byte, stride int, meta *byte, metaStride int, panel *byte, scales *float32, blocks int)
+
+// dst[q*ld+j] += x[q]·row j, q < 4, j < 16. Strides are in bytes.
+//
+//go:noescape
 func tileHalvesx4AVX2(dst *float32, ld int, x *byte, stride int, meta *byte, metaStride int, panel *byte, scales *float32, blocks int)
 
 // dst[q*ld+j] += x[q]·row j, q < 6, j < 16. Strides are in bytes.
@@ -73,6 +88,11 @@ func tileQ8_0x6AVX2(dst *float32, ld int, x *byte, stride int, meta *byte, metaS
 //
 //go:noescape
 func tileQ4_0x6AVX2(dst *float32, ld int, x *byte, stride int, meta *byte, metaStride int, panel *byte, scales *float32, blocks int)
+
+// dst[q*ld+j] += x[q]·row j, q < 6, j < 16. Strides are in bytes.
+//
+//go:noescape
+func tileQ4_Kx6AVX2(dst *float32, ld int, x *byte, stride int, meta *byte, metaStride int, panel *byte, scales *float32, blocks int)
 
 // dst[q*ld+j] += x[q]·row j, q < 6, j < 16. Strides are in bytes.
 //

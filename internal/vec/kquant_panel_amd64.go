@@ -15,22 +15,13 @@ import (
 // taken the products of the minimums with the sums of the activations. q6_k's
 // codes are less 32, which is an offset of the sum.
 //
-// For AVX2 a panel has 16 rows and codes from 0 up, [block][four][16][4], which
-// tileQ4_0 takes for q4_k, as its offset is in the metas.
+// For AVX2 a panel has 16 rows and codes from 0 up, [block][four][16][4].
 type superPanel struct {
 	widePanel
-	rows  [wideRows * widePart * sizeQ8_0]byte // as q8_0, the scales left empty
-	mins  []float32                            // q4_k: [panel][Cols/Block][rows of a panel]
-	sums  []float32                            // q4_k: [N][Cols/Block], of the activations
-	metas []halfMeta                           // q6_k, and for AVX2: [N][Cols/Block]
-}
-
-// halfMeta is blockMeta for weights that have a scale for 16 columns. The offsets
-// are minus 32 times the sums of the halves; for AVX2 two words for each, as
-// blockMeta has pairs. q4_k needs none.
-type halfMeta struct {
-	scale   float32
-	offsets [2]int32
+	rows   [wideRows * widePart * sizeQ8_0]byte // as q8_0, the scales left empty
+	mins   []float32                            // q4_k: [panel][Cols/Block][rows of a panel]
+	sums   []float32                            // q4_k: [N][Cols/Block], of the activations
+	halves []halfMeta                           // q6_k: [N][Cols/Block]
 }
 
 var superPanels = sync.Pool{New: func() any { return new(superPanel) }}
@@ -47,7 +38,11 @@ func superRows() int {
 func gemmSupers(q6 bool, dst []float32, ld int, a *Q8, w []byte, rows int) {
 	p := superPanels.Get().(*superPanel)
 	defer superPanels.Put(p)
-	p.sum(q6, a)
+	if q6 {
+		p.halves = a.halfMetas()
+	} else {
+		p.sums = a.blockSums()
+	}
 	whole := rows / superRows() * superRows()
 	p.mul(q6, dst, ld, a, w, 0, whole)
 	if whole < rows {
@@ -55,27 +50,25 @@ func gemmSupers(q6 bool, dst []float32, ld int, a *Q8, w []byte, rows int) {
 	}
 }
 
-// sum computes the sums of the activations.
-func (p *superPanel) sum(q6 bool, a *Q8) {
-	if !q6 {
-		p.sums = Resize(p.sums, len(a.meta))
-		for i := range a.meta {
-			p.sums[i] = float32(a.meta[i].sum()) * a.meta[i].scale
+// blockSums returns the sums of the blocks, as coded.
+func (a *Q8) blockSums() []float32 {
+	return a.blocks.get(len(a.meta), func(sums []float32) {
+		for i := range sums {
+			sums[i] = float32(a.meta[i].sum()) * a.meta[i].scale
 		}
-		if level >= cpu.AVX512 {
-			return
-		}
-	}
-	p.metas = Resize(p.metas, len(a.meta))
-	for i := range p.metas {
-		m := halfMeta{scale: a.meta[i].scale}
-		if q6 {
+	})
+}
+
+func (a *Q8) halfMetas() []halfMeta {
+	return a.halves.get(len(a.meta), func(metas []halfMeta) {
+		for i := range metas {
+			m := halfMeta{scale: a.meta[i].scale}
 			for half := range m.offsets {
 				m.offsets[half] = offsetQ6_K((*[SumCols]int8)(a.codes[i*Block+half*SumCols:]))
 			}
+			metas[i] = m
 		}
-		p.metas[i] = m
-	}
+	})
 }
 
 // offsetQ6_K returns minus 32 times the sum of the codes, or two words for its two parts.
@@ -149,7 +142,7 @@ func (p *superPanel) tiles(q6 bool, dst []float32, ld int, a *Q8, b, n int) {
 	if level >= cpu.AVX512 {
 		t := wideTile{p: &p.widePanel, a: a, dst: dst, ld: ld, b: b, n: n}
 		if q6 {
-			t.halves = p.metas
+			t.halves = p.halves
 		}
 		t.all()
 		return
@@ -159,15 +152,16 @@ func (p *superPanel) tiles(q6 bool, dst []float32, ld int, a *Q8, b, n int) {
 			clear(dst[q*ld:][:panelRows])
 		}
 	}
-	kind, blocks := tileQ4_0, a.Cols/Block
-	if q6 {
-		kind = tileHalves
-	}
+	kind, blocks := tileQ4_K, a.Cols/Block
 	for q := 0; q < a.N; {
+		meta := a.metaAt(q*blocks + b)
+		if q6 {
+			kind, meta = tileHalves, (*byte)(unsafe.Pointer(&p.halves[q*blocks+b]))
+		}
 		t := tileArgs{
 			dst: &dst[q*ld], ld: ld,
 			x: (*byte)(unsafe.Pointer(&a.codes[q*a.Cols+b*Block])), stride: a.Cols,
-			meta: (*byte)(unsafe.Pointer(&p.metas[q*blocks+b])), metaStride: blocks * int(unsafe.Sizeof(halfMeta{})),
+			meta: meta, metaStride: blocks * int(unsafe.Sizeof(halfMeta{})), // as large as blockMeta
 			panel: &p.codes[0], scales: &p.scales[0], blocks: n,
 		}
 		q += t.avx2(kind, a.N-q)

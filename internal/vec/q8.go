@@ -26,6 +26,8 @@ type Q8 struct {
 	codes []int8      // [N][Cols]
 	wide  []int16     // the same, where the level's kernels want it
 	meta  []blockMeta // [N][Cols/Block]
+
+	derived
 }
 
 // blockMeta is what belongs to a block of activations besides its codes. The
@@ -45,6 +47,7 @@ func (a *Q8) Resize(n, cols int) {
 	a.codes = Resize(a.codes, n*cols)
 	a.wide = Resize(a.wide, wideLen(n, cols))
 	a.meta = Resize(a.meta, n*cols/Block)
+	a.derived.reset()
 }
 
 // Quantize encodes rows lo to hi of x, [N][Cols]. Several goroutines may encode
@@ -54,6 +57,7 @@ func (a *Q8) Quantize(x []float32, lo, hi int) {
 		panic(fmt.Sprintf("vec: Q8.Quantize: got rows %d to %d, want rows of %d", lo, hi, a.N))
 	}
 	want("Q8.Quantize", "len(x)", len(x), hi*a.Cols)
+	a.derived.reset()
 	if hi > lo && a.Cols > 0 {
 		quantize(a, lo*a.Cols, x[lo*a.Cols:], (hi-lo)*a.Cols/Block)
 	}
@@ -70,6 +74,7 @@ func (a *Q8) QuantizeColumns(x []float32, lo, hi int) {
 	if cols == 0 {
 		return
 	}
+	a.derived.reset()
 	for q := range a.N {
 		quantize(a, q*a.Cols+lo, x[q*cols:], cols/Block)
 	}

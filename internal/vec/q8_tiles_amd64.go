@@ -22,8 +22,9 @@ type tileKind int
 
 const (
 	tileQ8_0   tileKind = 0
-	tileQ4_0   tileKind = 16 // bytes, and a scale per block
-	tileHalves tileKind = 32 // bytes, and a scale per half of a block
+	tileQ4_0   tileKind = 16 // bytes, which are codes plus 8
+	tileQ4_K   tileKind = 32 // bytes
+	tileHalves tileKind = 48 // bytes, which are codes plus 32, and a scale per half of a block
 )
 
 // avx2 takes as many of the tokens that are left as a kernel does.
@@ -46,6 +47,14 @@ func (t *tileArgs) avx2(kind tileKind, tokens int) int {
 		tileQ4_0x4AVX2(t.dst, t.ld, t.x, t.stride, t.meta, t.metaStride, t.panel, t.scales, t.blocks)
 	case tileQ4_0 + 6:
 		tileQ4_0x6AVX2(t.dst, t.ld, t.x, t.stride, t.meta, t.metaStride, t.panel, t.scales, t.blocks)
+	case tileQ4_K + 1:
+		tileQ4_Kx1AVX2(t.dst, t.ld, t.x, t.stride, t.meta, t.metaStride, t.panel, t.scales, t.blocks)
+	case tileQ4_K + 2:
+		tileQ4_Kx2AVX2(t.dst, t.ld, t.x, t.stride, t.meta, t.metaStride, t.panel, t.scales, t.blocks)
+	case tileQ4_K + 4:
+		tileQ4_Kx4AVX2(t.dst, t.ld, t.x, t.stride, t.meta, t.metaStride, t.panel, t.scales, t.blocks)
+	case tileQ4_K + 6:
+		tileQ4_Kx6AVX2(t.dst, t.ld, t.x, t.stride, t.meta, t.metaStride, t.panel, t.scales, t.blocks)
 	case tileHalves + 1:
 		tileHalvesx1AVX2(t.dst, t.ld, t.x, t.stride, t.meta, t.metaStride, t.panel, t.scales, t.blocks)
 	case tileHalves + 2:

@@ -18,7 +18,8 @@ func gemmKernels(a *asm) {
 	ones := a.constant("gemmOnes", 0x00010001)
 	for _, tokens := range []int{1, 2, 4, 6} {
 		a.tileQ8(tokens)
-		a.tileQ4(tokens, ones)
+		a.tileQ4("Q4_0", tokens, 8, ones)
+		a.tileQ4("Q4_K", tokens, 0, ones)
 		a.tileHalves(tokens)
 	}
 	a.prefetchRows()
@@ -191,11 +192,11 @@ func (a *asm) tileQ8(tokens int) {
 	})
 }
 
-// tileQ4 starts its int16 sums with the offset, which keeps them in range: they
-// end as sums of 16 products of -8..7 and -127..127.
-func (a *asm) tileQ4(tokens int, ones Mem) {
-	a.tile("Q4_0", tokens, 1, 512, 1, func(g *gemm) {
-		g.fours(0, 8, 8)
+// tileQ4 adds 16 products of 0..15 and -127..127, which fit int16; or of -8..7,
+// with the offset in the metas.
+func (a *asm) tileQ4(name string, tokens, offset int, ones Mem) {
+	a.tile(name, tokens, 1, 512, 1, func(g *gemm) {
+		g.fours(0, 8, offset)
 		for _, acc := range g.acc {
 			for _, s := range acc {
 				a.VPMADDWD(ones, s, s)
@@ -205,11 +206,15 @@ func (a *asm) tileQ4(tokens int, ones Mem) {
 }
 
 // fours multiplies fours first to end of a block, unsigned bytes, into sums of
-// words that start from the pair of words at offset in the metas.
+// words that start from the pair of words at offset in the metas, if not from 0.
 func (g *gemm) fours(first, end, offset int) {
 	for q, acc := range g.acc {
 		for _, s := range acc {
-			g.VPBROADCASTD(g.meta.at(q, offset), s)
+			if offset > 0 {
+				g.VPBROADCASTD(g.meta.at(q, offset), s)
+			} else {
+				g.VPXOR(s, s, s)
+			}
 		}
 	}
 	for i := first; i < end; i++ {

@@ -34,6 +34,7 @@ type Work struct {
 	cos, sin    []float32
 	noted       [][]float32 // where logits are left, as Scores.noted says
 	short       Span        // one that is cut
+	past        bool        // no query is before any row, or has a window that could end after it
 }
 
 // Attend computes the queries lo..hi of the step for the query heads that
@@ -47,7 +48,7 @@ func (w *Work) Attend(dst, q []float32, pos []int32, v View, p Params, h, lo, hi
 }
 
 func (w *Work) tile(dst, q []float32, pos []int32, v View, p Params, h, lo, hi int) {
-	w.load(q, p, v.Heads[h], h, lo, hi)
+	w.load(q, pos, p, v.Heads[h], h, lo, hi)
 	w.noted = v.Scores.noted(h, p)
 	w.total.reset(len(w.q)/p.HeadDim, p.HeadDim)
 	spans := v.Heads[h]
@@ -73,7 +74,7 @@ func (v View) Ranges(h int) int {
 // h and the ranges from r on, one for each of parts.
 func (w *Work) Parts(parts []Partial, q []float32, pos []int32, v View, p Params, h, r int) {
 	check(q, q, pos, v, p)
-	w.load(q, p, v.Heads[h], h, 0, len(pos))
+	w.load(q, pos, p, v.Heads[h], h, 0, len(pos))
 	w.noted = v.Scores.noted(h, p)
 	spans := v.Heads[h]
 	from := func(r int) int {
@@ -110,14 +111,16 @@ func (w *Work) attend(o *Partial, spans []Span, n int, pos []int32, p Params) {
 	o.reset(len(w.q)/p.HeadDim, p.HeadDim)
 	for i := range n {
 		s := &spans[i]
-		if !s.seen(pos, p) {
+		if !s.seen(pos, p, w.past) {
 			continue
 		}
 		next := s.V
 		if i+1 < len(spans) {
 			next = spans[i+1].K
 		}
-		s = w.cut(s, pos[len(pos)-1])
+		if !w.past {
+			s = w.cut(s, pos[len(pos)-1])
+		}
 		w.logits(s, pos, p)
 		for g, row := range w.noted {
 			copy(row[s.At:], w.s[g*BlockRows:][:len(s.Pos)])
@@ -145,7 +148,7 @@ func (w *Work) cut(s *Span, at int32) *Span {
 
 // load gathers the tile's query rows of one KV head, scaled, for products with
 // the keys of spans.
-func (w *Work) load(q []float32, p Params, spans []Span, h, lo, hi int) {
+func (w *Work) load(q []float32, pos []int32, p Params, spans []Span, h, lo, hi int) {
 	gd := p.Group() * p.HeadDim
 	w.q = vec.Resize(w.q, (hi-lo)*gd)
 	for t := lo; t < hi; t++ {
@@ -154,8 +157,11 @@ func (w *Work) load(q []float32, p Params, spans []Span, h, lo, hi int) {
 	vec.Scale(w.q, p.Scale)
 	rows := (hi - lo) * p.Group()
 	w.in.Set(w.q, rows, p.HeadDim)
-	if len(spans) > 0 {
+	w.past = p.Window == 0
+	if n := len(spans); n > 0 {
 		w.in.Widen(spans[0].K.Format) // if not here, then in each block
+		last := spans[n-1].Pos
+		w.past = w.past && len(last) > 0 && last[len(last)-1] <= pos[lo]
 	}
 	w.s = vec.Resize(w.s, rows*BlockRows)
 }

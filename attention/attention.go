@@ -34,7 +34,7 @@ type Weights struct {
 
 // View is what a layer shows to one step.
 type View struct {
-	Heads  [][]Span // [NumKVHeads]; lengths may differ from head to head
+	Heads  [][]Span // [NumKVHeads], in ascending position; lengths may differ from head to head
 	Scores *Scores  // nil: nobody watches
 }
 

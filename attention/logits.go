@@ -15,6 +15,9 @@ func (w *Work) logits(s *Span, pos []int32, p Params) {
 		in = w.turn(s.Shift, p)
 	}
 	w.dot(s, in)
+	if w.past && len(pos) == 1 {
+		return
+	}
 	inf := float32(math.Inf(-1))
 	group, n := p.Group(), len(s.Pos)
 	for t, at := range pos {

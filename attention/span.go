@@ -10,10 +10,17 @@ import (
 // Forever is an Until that excludes no position.
 const Forever = math.MaxInt32
 
-// seen reports whether any query at pos, ascending, may see any row.
-func (s *Span) seen(pos []int32, p Params) bool {
+// seen reports whether any query at pos, ascending, may see any row. If all rows
+// are past, their positions need not be looked up, which lie apart from the span.
+func (s *Span) seen(pos []int32, p Params, past bool) bool {
 	first, last := pos[0], pos[len(pos)-1]
-	if len(s.Pos) == 0 || s.Pos[0] > last || s.From > last || s.Until <= first {
+	if len(s.Pos) == 0 || s.From > last || s.Until <= first {
+		return false
+	}
+	if past {
+		return true
+	}
+	if s.Pos[0] > last {
 		return false
 	}
 	return p.Window == 0 || s.Pos[len(s.Pos)-1] > first-p.Window

@@ -17,7 +17,7 @@ func (w *Work) Watch(q []float32, pos []int32, v View, p Params, h int) {
 	}
 	for lo := sc.From; lo < len(pos); lo += p.TileQueries() {
 		hi := min(lo+p.TileQueries(), len(pos))
-		w.load(q, p, spans, h, lo, hi)
+		w.load(q, pos, p, spans, h, lo, hi)
 		o := &w.one
 		o.reset((hi-lo)*group, p.HeadDim)
 		if sc.Among != nil {
@@ -30,7 +30,7 @@ func (w *Work) Watch(q []float32, pos []int32, v View, p Params, h int) {
 		}
 		for i := range spans {
 			s := &spans[i]
-			if !s.seen(pos[lo:hi], p) {
+			if !s.seen(pos[lo:hi], p, w.past) {
 				continue
 			}
 			w.logits(s, pos[lo:hi], p)
@@ -53,7 +53,7 @@ func (sc *Scores) recall(spans []Span, pos []int32, p Params, h int) {
 	for i := range spans {
 		s := &spans[i]
 		switch n := int32(len(s.Pos)); {
-		case !s.seen(pos, p):
+		case !s.seen(pos, p, false):
 		case s.At == hi:
 			hi += n
 		default:
@@ -81,7 +81,7 @@ func (sc *Scores) weigh(p Params, h, lo, hi int) {
 func (w *Work) normalize(o *Partial, spans []Span, pos []int32, p Params) {
 	w.f = vec.Resize(w.f, len(o.max))
 	for i := range spans {
-		if s := &spans[i]; s.seen(pos, p) {
+		if s := &spans[i]; s.seen(pos, p, w.past) {
 			w.logits(s, pos, p)
 			vec.Softmax(w.s, BlockRows, len(s.Pos), o.max, o.sum, w.f)
 		}

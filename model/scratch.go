@@ -28,7 +28,7 @@ type Scratch struct {
 	m        *Llama
 	rows     int       // of the residual stream: the tokens of all sequences
 	x        []float32 // [rows][HiddenSize] the residual stream
-	pos      []int32   // [rows]
+	ids, pos []int32   // [rows]
 	cos, sin []float32 // [rows][RopeDim/2]
 	spans    []seqRows
 
@@ -56,33 +56,38 @@ type seqRows struct {
 	n   int
 }
 
+// embed fills x, and the angles of its rows.
+func (s *Scratch) embed(seqs []Seq) {
+	t, d := &s.tasks.embed, s.m.config.HiddenSize
+	t.s = s
+	s.run(s.rows, t)
+	row := 0
+	for i := range seqs {
+		given := seqs[i].Embed
+		for _, id := range seqs[i].Tokens {
+			if id < 0 {
+				copy(s.x[row*d:][:d], given)
+				given = given[d:]
+			}
+			row++
+		}
+	}
+}
+
 // begin lays out the rows of all sequences and embeds their tokens.
 func (s *Scratch) begin(m *Llama, seqs []Seq) {
-	s.m, s.rows, s.spans, s.pos = m, 0, s.spans[:0], s.pos[:0]
+	s.m, s.rows, s.spans, s.ids, s.pos = m, 0, s.spans[:0], s.ids[:0], s.pos[:0]
 	for i := range seqs {
 		q := &seqs[i]
 		s.spans = append(s.spans, seqRows{q.KV, s.rows, len(q.Tokens)})
-		s.pos = append(s.pos, q.Pos...)
+		s.ids, s.pos = append(s.ids, q.Tokens...), append(s.pos, q.Pos...)
 		s.rows += len(q.Tokens)
 	}
 	c := &m.config
 	d, half := c.HiddenSize, m.rope.Dim()/2
 	s.x = vec.Resize(s.x, s.rows*d)
 	s.cos, s.sin = vec.Resize(s.cos, s.rows*half), vec.Resize(s.sin, s.rows*half)
-	row := 0
-	for i := range seqs {
-		given := seqs[i].Embed
-		for _, id := range seqs[i].Tokens {
-			if x := s.x[row*d:][:d]; id < 0 {
-				copy(x, given)
-				given = given[d:]
-			} else {
-				m.embed.Decode(x, int(id), int(id)+1)
-			}
-			m.rope.Angles(s.cos[row*half:][:half], s.sin[row*half:][:half], s.pos[row])
-			row++
-		}
-	}
+	s.embed(seqs)
 	n := min(s.rows, TileRows)
 	s.normed, s.delta = vec.Resize(s.normed, n*d), vec.Resize(s.delta, n*d)
 	s.q, s.mixed = vec.Resize(s.q, n*c.NumHeads*c.HeadDim), vec.Resize(s.mixed, n*c.NumHeads*c.HeadDim)

@@ -10,6 +10,7 @@ import (
 // tasks are the loop bodies that run on the pool. They live in the Scratch, so
 // that a step allocates nothing.
 type tasks struct {
+	embed    embedTask
 	norm     normTask
 	encode   encodeTask
 	silu     siluTask
@@ -43,6 +44,22 @@ func (s *Scratch) run(n int, t par.Task) {
 func taskRows(i, n int) (lo, hi int) {
 	rows := rowsPerTask(n)
 	return i * rows, min((i+1)*rows, n)
+}
+
+// embedTask decodes the embeddings of the vocabulary's tokens and computes the
+// angles of all.
+type embedTask struct{ s *Scratch }
+
+func (t *embedTask) Do(_, i int) {
+	s, m := t.s, t.s.m
+	d, half := m.config.HiddenSize, m.rope.Dim()/2
+	lo, hi := taskRows(i, s.rows)
+	for r := lo; r < hi; r++ {
+		if id := int(s.ids[r]); id >= 0 {
+			m.embed.Decode(s.x[r*d:][:d], id, id+1)
+		}
+		m.rope.Angles(s.cos[r*half:][:half], s.sin[r*half:][:half], s.pos[r])
+	}
 }
 
 // normTask normalizes rows of x, to which it adds those of delta first if that is

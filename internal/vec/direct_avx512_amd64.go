@@ -4,72 +4,12 @@
 
 package vec
 
-// dst[q*ld+j] = x[q]·row j, q < 2, j < 16 × groups. Strides are in bytes.
+// dst[q*ld+j] = x[q]·row j, q < tokens, j < 32 × groups. Strides are in bytes.
 //
 //go:noescape
-func directQ8_0x2AVX512(dst *float32, ld int, w *byte, rowStride int, x *byte, stride int, meta *byte, metaStride int, blocks int, groups int)
+func directQ8_0AVX512(dst *float32, ld int, w *byte, rowStride int, x *byte, stride int, meta *byte, metaStride int, blocks int, groups int, tokens int)
 
-// dst[q*ld+j] = x[q]·row j, q < 2, j < 16 × groups. Strides are in bytes.
+// dst[q*ld+j] = x[q]·row j, q < tokens, j < 32 × groups. Strides are in bytes.
 //
 //go:noescape
-func directQ4_0x2AVX512(dst *float32, ld int, w *byte, rowStride int, x *byte, stride int, meta *byte, metaStride int, blocks int, groups int)
-
-// dst[q*ld+j] = x[q]·row j, q < 3, j < 16 × groups. Strides are in bytes.
-//
-//go:noescape
-func directQ8_0x3AVX512(dst *float32, ld int, w *byte, rowStride int, x *byte, stride int, meta *byte, metaStride int, blocks int, groups int)
-
-// dst[q*ld+j] = x[q]·row j, q < 3, j < 16 × groups. Strides are in bytes.
-//
-//go:noescape
-func directQ4_0x3AVX512(dst *float32, ld int, w *byte, rowStride int, x *byte, stride int, meta *byte, metaStride int, blocks int, groups int)
-
-// dst[q*ld+j] = x[q]·row j, q < 4, j < 16 × groups. Strides are in bytes.
-//
-//go:noescape
-func directQ8_0x4AVX512(dst *float32, ld int, w *byte, rowStride int, x *byte, stride int, meta *byte, metaStride int, blocks int, groups int)
-
-// dst[q*ld+j] = x[q]·row j, q < 4, j < 16 × groups. Strides are in bytes.
-//
-//go:noescape
-func directQ4_0x4AVX512(dst *float32, ld int, w *byte, rowStride int, x *byte, stride int, meta *byte, metaStride int, blocks int, groups int)
-
-// dst[q*ld+j] = x[q]·row j, q < 5, j < 16 × groups. Strides are in bytes.
-//
-//go:noescape
-func directQ8_0x5AVX512(dst *float32, ld int, w *byte, rowStride int, x *byte, stride int, meta *byte, metaStride int, blocks int, groups int)
-
-// dst[q*ld+j] = x[q]·row j, q < 5, j < 16 × groups. Strides are in bytes.
-//
-//go:noescape
-func directQ4_0x5AVX512(dst *float32, ld int, w *byte, rowStride int, x *byte, stride int, meta *byte, metaStride int, blocks int, groups int)
-
-// dst[q*ld+j] = x[q]·row j, q < 6, j < 16 × groups. Strides are in bytes.
-//
-//go:noescape
-func directQ8_0x6AVX512(dst *float32, ld int, w *byte, rowStride int, x *byte, stride int, meta *byte, metaStride int, blocks int, groups int)
-
-// dst[q*ld+j] = x[q]·row j, q < 6, j < 16 × groups. Strides are in bytes.
-//
-//go:noescape
-func directQ4_0x6AVX512(dst *float32, ld int, w *byte, rowStride int, x *byte, stride int, meta *byte, metaStride int, blocks int, groups int)
-
-// dst[q*ld+j] = x[q]·row j, q < 7, j < 16 × groups. Strides are in bytes.
-//
-//go:noescape
-func directQ8_0x7AVX512(dst *float32, ld int, w *byte, rowStride int, x *byte, stride int, meta *byte, metaStride int, blocks int, groups int)
-
-// dst[q*ld+j] = x[q]·row j, q < 7, j < 16 × groups. Strides are in bytes.
-//
-//go:noescape
-func directQ4_0x7AVX512(dst *float32, ld int, w *byte, rowStride int, x *byte, stride int, meta *byte, metaStride int, blocks int, groups int)
-
-// dst[q*ld+j] = x[q]·row j, q < 8, j < 16 × groups. Strides are in bytes.
-//
-//go:noescape
-func directQ8_0x8AVX512(dst *float32, ld int, w *byte, rowStride int, x *byte, stride int, meta *byte, metaStride int, blocks int, groups int)
-
-// dst[q*ld+j] = x[q]·row j, q < 8, j < 16 × groups. Strides are in bytes.
-//
-//go:noescape
-func directQ4_0x8AVX512(dst *float32, ld int, w *byte, rowStride int, x *byte, stride int, meta *byte, metaStride int, blocks int, groups int)
+func directQ4_0AVX512(dst *float32, ld int, w *byte, rowStride int, x *byte, stride int, meta *byte, metaStride int, blocks int, groups int, tokens int)

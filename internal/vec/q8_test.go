@@ -167,7 +167,7 @@ func TestMulIsTheProductOfTheCodes(t *testing.T) {
 	eachLevel(t, func(t *testing.T) {
 		for _, q4 := range []bool{false, true} {
 			for _, cols := range []int{0, 32, 64, 96, 512, 544, 1056} {
-				for _, n := range []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 17} {
+				for _, n := range []int{1, 2, 3, 4, 5, 6, 7, 9, 24, 25, 29} {
 					for _, rows := range []int{1, 3, 7, 8, 9, 15, 16, 17, 33} {
 						r := testRand(uint64(cols + n))
 						x := normals(r, n*cols)
@@ -235,7 +235,7 @@ func TestMulDoesNotDependOnTheCut(t *testing.T) {
 		for _, q4 := range []bool{false, true} {
 			for _, cols := range []int{32, 576, 1024, 1600} {
 				r := testRand(uint64(cols))
-				n, rows := 15, 53
+				n, rows := 33, 53
 				x := normals(r, n*cols)
 				w := weights(r, q4, rows, cols)
 				size := len(w) / rows
@@ -246,7 +246,7 @@ func TestMulDoesNotDependOnTheCut(t *testing.T) {
 						doMul(q4, want[q*rows+j:], 1, a, w[j*size:][:size], 1)
 					}
 				}
-				for i := range 30 {
+				for i := range 60 {
 					q, j := r.IntN(n), r.IntN(rows)
 					m, k := 1+r.IntN(n-q), 1+r.IntN(rows-j)
 					if i == 0 {

@@ -26,6 +26,7 @@ func scale(x []float32, s float32)            { scaleGo(x, s) }
 func add(dst, x []float32)                    { addGo(dst, x) }
 func mul(dst, x []float32)                    { mulGo(dst, x) }
 func sumSquares(x []float32) float32          { return sumSquaresGo(x) }
+func sumAbs(x []float32) float32              { return sumAbsGo(x) }
 func scaleMul(dst, x, w []float32, s float32) { scaleMulGo(dst, x, w, s) }
 func siluMul(gate, up []float32)              { siluMulGo(gate, up) }
 func rotateHalves(x, cos, sin []float32)      { rotateHalvesGo(x, cos, sin) }

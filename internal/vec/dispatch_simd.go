@@ -140,6 +140,14 @@ func sumSquares(x []float32) float32 {
 	return sumSquaresSIMD(&x[0], n) + sumSquaresGo(x[n:])
 }
 
+func sumAbs(x []float32) float32 {
+	n := len(x) &^ 31
+	if n == 0 || level < cpu.SIMD {
+		return sumAbsGo(x)
+	}
+	return sumAbsSIMD(&x[0], n) + sumAbsGo(x[n:])
+}
+
 func scaleMul(dst, x, w []float32, s float32) {
 	if n := len(dst) & whole; n > 0 && level >= cpu.SIMD {
 		scaleMulSIMD(&dst[0], &x[0], &w[0], n, s)

@@ -10,6 +10,9 @@ func Max(x []float32) float32 { return maxF32(x) }
 // changes neither it nor the values.
 func ExpSum(x []float32, max float32) float32 { return expSum(x, max) }
 
+// SumAbs returns the sum of the absolute values of x.
+func SumAbs(x []float32) float32 { return sumAbs(x) }
+
 // Scale multiplies x by s.
 func Scale(x []float32, s float32) { scale(x, s) }
 

@@ -72,6 +72,55 @@ loop:
 	VZEROUPPER
 	RET
 
+DATA abs<>+0(SB)/4, $0x7fffffff
+DATA abs<>+4(SB)/4, $0x7fffffff
+DATA abs<>+8(SB)/4, $0x7fffffff
+DATA abs<>+12(SB)/4, $0x7fffffff
+DATA abs<>+16(SB)/4, $0x7fffffff
+DATA abs<>+20(SB)/4, $0x7fffffff
+DATA abs<>+24(SB)/4, $0x7fffffff
+DATA abs<>+28(SB)/4, $0x7fffffff
+GLOBL abs<>(SB), RODATA|NOPTR, $32
+
+// func sumAbsSIMD(x *float32, n int) float32
+// Requires: AVX, SSE
+TEXT ·sumAbsSIMD(SB), NOSPLIT, $0-20
+	MOVQ   x+0(FP), AX
+	MOVQ   n+8(FP), CX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+
+loop:
+	VMOVUPS      (AX), Y4
+	VANDPS       abs<>+0(SB), Y4, Y4
+	VADDPS       Y4, Y0, Y0
+	VMOVUPS      32(AX), Y4
+	VANDPS       abs<>+0(SB), Y4, Y4
+	VADDPS       Y4, Y1, Y1
+	VMOVUPS      64(AX), Y4
+	VANDPS       abs<>+0(SB), Y4, Y4
+	VADDPS       Y4, Y2, Y2
+	VMOVUPS      96(AX), Y4
+	VANDPS       abs<>+0(SB), Y4, Y4
+	VADDPS       Y4, Y3, Y3
+	ADDQ         $0x80, AX
+	SUBQ         $0x20, CX
+	JNZ          loop
+	VADDPS       Y1, Y0, Y0
+	VADDPS       Y3, Y2, Y2
+	VADDPS       Y2, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X1
+	VMOVHLPS     X1, X1, X0
+	VADDPS       X0, X1, X1
+	VMOVSHDUP    X1, X0
+	VADDSS       X0, X1, X1
+	MOVSS        X1, ret+16(FP)
+	VZEROUPPER
+	RET
+
 // func scaleSIMD(x *float32, n int, s float32)
 // Requires: AVX
 TEXT ·scaleSIMD(SB), NOSPLIT, $0-20

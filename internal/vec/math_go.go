@@ -102,6 +102,14 @@ func sumSquaresGo(x []float32) float32 {
 	return sumLanes(&s)
 }
 
+func sumAbsGo(x []float32) float32 {
+	var s [lanes]float32
+	for i, v := range x {
+		s[i%lanes] += max(v, -v)
+	}
+	return sumLanes(&s)
+}
+
 // scaleMulGo sets dst = x × s × w, in this order.
 func scaleMulGo(dst, x, w []float32, s float32) {
 	x, w = x[:len(dst)], w[:len(dst)]

@@ -14,6 +14,11 @@ func maxSIMD(x *float32, n int) float32
 //go:noescape
 func sumSquaresSIMD(x *float32, n int) float32
 
+// n is a positive multiple of 32.
+//
+//go:noescape
+func sumAbsSIMD(x *float32, n int) float32
+
 // n is a positive multiple of 8.
 //
 //go:noescape

@@ -287,3 +287,19 @@ func FuzzExpSumAgainstGo(f *testing.F) {
 		requireNear(t, append(want, sum), append(got, s), 1e-6)
 	})
 }
+
+func TestSumAbs(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
+		r := testRand(4)
+		for n := range 140 {
+			x := normals(r, n)
+			sum := 0.0
+			for _, v := range x {
+				sum += math.Abs(float64(v))
+			}
+			require.InDelta(t, sum, SumAbs(x), 1e-6*sum)
+		}
+		inf := float32(math.Inf(-1))
+		require.Equal(t, -inf, SumAbs([]float32{1, inf, 2}))
+	})
+}

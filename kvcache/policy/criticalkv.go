@@ -6,7 +6,6 @@ import (
 
 	"github.com/winnowlm/winnow/attention"
 	"github.com/winnowlm/winnow/kvcache"
-	"github.com/winnowlm/winnow/quant"
 )
 
 // CriticalKV weights another's scores by what a row can add to the layer's
@@ -61,9 +60,12 @@ func (p CriticalKV) Show(l *kvcache.Layer, s kvcache.Step) kvcache.Plan {
 	return p.filled().Scorer.Show(l, s)
 }
 
-// Keep selects once the prompt is whole.
+// Keep selects once the prompt is whole, as Rank's scores would, but weighs only
+// rows that may stay.
 func (p CriticalKV) Keep(l *kvcache.Layer, s kvcache.Step, seen *attention.Scores) {
-	score, keep := p.Rank(l, s, seen)
+	p = p.filled()
+	score, keep := p.Scorer.Rank(l, s, seen)
+	p.weigh(l, score, keep, false)
 	keepRanked(l, score, keep)
 }
 
@@ -71,56 +73,36 @@ func (p CriticalKV) Keep(l *kvcache.Layer, s kvcache.Step, seen *attention.Score
 func (p CriticalKV) Rank(l *kvcache.Layer, s kvcache.Step, seen *attention.Scores) ([][]float32, []int) {
 	p = p.filled()
 	score, keep := p.Scorer.Rank(l, s, seen)
+	p.weigh(l, score, keep, true)
+	return score, keep
+}
+
+// weigh weights the scores of heads that are to lose rows: all of them, or those
+// of the rows that can be among the best.
+func (p CriticalKV) weigh(l *kvcache.Layer, score [][]float32, keep []int, all bool) {
+	var o *output
 	for h, own := range score {
 		if keep[h] >= len(own) {
 			continue
 		}
-		first := top(l.Slots(len(own)), own, int(p.First*float64(keep[h])))
-		norm := outputNorms(l.Floats(len(own)), l, h)
-		for j := range own {
-			own[j] = (own[j] + float32(p.Epsilon)) * norm[j]
+		if o == nil {
+			o = newOutput(l)
 		}
-		for _, slot := range first {
+		for _, slot := range top(l.Slots(len(own)), own, int(p.First*float64(keep[h]))) {
 			own[slot] = float32(math.Inf(1))
 		}
-	}
-	return score, keep
-}
-
-// outputNorms writes to dst the mean over the query heads of KV head h of
-// ‖W_o·v‖₁ for the values of its first rows.
-func outputNorms(dst []float32, l *kvcache.Layer, h int) []float32 {
-	hd, dim := &l.Heads[h], l.Heads[h].Dim()
-	out := l.Weights.Output
-	clear(dst)
-	v := l.Floats(kvcache.BlockRows * dim)
-	product := l.Floats(kvcache.BlockRows * out.Rows)
-	for g := range l.Group {
-		w := columns(out, (h*l.Group+g)*dim, dim)
-		for lo := 0; lo < len(dst); lo += kvcache.BlockRows {
-			n := min(kvcache.BlockRows, len(dst)-lo)
-			hd.Rows(nil, v, lo, lo+n)
-			var in quant.Input
-			in.Set(v, n, dim)
-			w.MulT(product, out.Rows, &in, 0, out.Rows)
-			for j := range n {
-				sum := 0.0
-				for _, x := range product[j*out.Rows:][:out.Rows] {
-					sum += math.Abs(float64(x))
-				}
-				dst[lo+j] += float32(sum / float64(l.Group))
+		rows, seats := l.Slots(len(own))[:0], keep[h] // that compete, and for how many places
+		for j, w := range own {
+			if math.IsInf(float64(w), 1) {
+				seats--
+				continue
 			}
+			own[j] = w + float32(p.Epsilon)
+			rows = append(rows, int32(j))
 		}
+		if all {
+			seats = len(rows)
+		}
+		o.weigh(own, h, rows, seats)
 	}
-	return dst
-}
-
-// columns returns n columns of m as float32.
-func columns(m quant.Matrix, lo, n int) quant.Matrix {
-	row, part := make([]float32, m.Cols), make([]float32, 0, m.Rows*n)
-	for r := range m.Rows {
-		m.Decode(row, r, r+1)
-		part = append(part, row[lo:lo+n]...)
-	}
-	return quant.Pack(quant.F32, part, m.Rows, n)
 }

@@ -11,7 +11,12 @@ import (
 
 func mathKernels(a *asm) {
 	a.maximum()
-	a.sumSquares()
+	a.sum("sumSquares", func(v, s reg.VecVirtual) { a.VFMADD231PS(v, v, s) })
+	abs := a.constant("abs", 1<<31-1)
+	a.sum("sumAbs", func(v, s reg.VecVirtual) {
+		a.VANDPS(abs, v, v)
+		a.VADDPS(v, s, s)
+	})
 	a.scale()
 	a.binary("add", func(m Mem, v reg.VecVirtual) { a.VADDPS(m, v, v) })
 	a.binary("mul", func(m Mem, v reg.VecVirtual) { a.VMULPS(m, v, v) })
@@ -48,8 +53,9 @@ func (a *asm) maximum() {
 	a.ret()
 }
 
-func (a *asm) sumSquares() {
-	a.fn("sumSquares", "func(x *float32, n int) float32", "n is a positive multiple of 32.")
+// sum writes a function of n values, of which add adds something to a sum.
+func (a *asm) sum(name string, add func(v, s reg.VecVirtual)) {
+	a.fn(name, "func(x *float32, n int) float32", "n is a positive multiple of 32.")
 	x, n := a.arg("x"), a.arg("n")
 	acc := a.vecs(4)
 	a.zero(acc...)
@@ -57,7 +63,7 @@ func (a *asm) sumSquares() {
 	for i, s := range acc {
 		v := a.YMM()
 		a.VMOVUPS(Mem{Base: x, Disp: 32 * i}, v)
-		a.VFMADD231PS(v, v, s)
+		add(v, s)
 	}
 	a.ADDQ(Imm(128), x)
 	a.SUBQ(Imm(32), n)

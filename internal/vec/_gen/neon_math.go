@@ -4,7 +4,11 @@ import "math"
 
 func neonMath(a *neon) {
 	a.maximum()
-	a.sumSquares()
+	a.sum("sumSquares", func(sum, y v) { a.fmla(sum, y, y) })
+	a.sum("sumAbs", func(sum, y v) {
+		a.fabs(y, y)
+		a.fadd(sum, sum, y)
+	})
 	a.elementwise("scale", "s", 1, func(x [][]v, c []v, k int) { a.fmul(x[0][k], x[0][k], c[0]) })
 	a.elementwise("add", "", 2, func(x [][]v, _ []v, k int) { a.fadd(x[0][k], x[0][k], x[1][k]) })
 	a.elementwise("mul", "", 2, func(x [][]v, _ []v, k int) { a.fmul(x[0][k], x[0][k], x[1][k]) })
@@ -124,8 +128,9 @@ func (a *neon) lanes(name string, load bool, x, n r, e []v) {
 	})
 }
 
-func (a *neon) sumSquares() {
-	args := a.both("sumSquares")
+// sum writes a function of n values, of which add adds something to a sum.
+func (a *neon) sum(name string, add func(sum, y v)) {
+	args := a.both(name)
 	x, n := args[0], args[1]
 	sum := a.vs(8)
 	a.zero(sum...)
@@ -135,7 +140,7 @@ func (a *neon) sumSquares() {
 			a.op("FLDPQ.P", x.at(32), pair(e[k:]))
 		}
 		for k, y := range e {
-			a.fmla(sum[k], y, y)
+			add(sum[k], y)
 		}
 	})
 	for _, step := range []int{2, 4} {

@@ -152,6 +152,33 @@ func TestAdaKVTwoPrompts(t *testing.T) {
 	}
 }
 
+// Heads of different lengths have different rows that stay in any case, at the
+// end of a second prompt, and chunks of their own; the layer's budget holds.
+func TestAdaKVRaggedScorers(t *testing.T) {
+	for _, s := range []Scorer{
+		LagKV{Budget: 20, Sink: 2, Lag: 5, Cross: true},
+		PyramidKV{Scorer: LagKV{Budget: 20, Sink: 2, Lag: 5, Cross: true}},
+		ChunkKV{Scorer: SnapKV{Budget: 20, Observe: 2}, Length: 3, PerHead: true},
+		CurDKV{Budget: 20},
+		NonCausalAttention{Budget: 20, Chunk: 7},
+	} {
+		kept := adaTwice(t, AdaKV{Scorer: s, Safeguard: true}, 47)
+		require.Equal(t, 40, len(kept[0])+len(kept[1]), "%+v", s)
+	}
+	l := newLayer(t, 2, 2, 2, AdaKV{Scorer: LagKV{Budget: 20, Sink: 2, Lag: 5, Cross: true}, Safeguard: true})
+	x := make([]float32, 4*40)
+	for j := range 40 {
+		x[4*j], x[4*j+1] = float32(j*j%7), float32(j%3)
+	}
+	l.step(true, x, x, x)
+	first := l.kept()
+	require.NotEqual(t, len(first[0]), len(first[1]))
+	l.step(true, x, x, x)
+	for _, own := range l.kept() {
+		require.Equal(t, span(nil, 75, 80), own[len(own)-5:], "the last whole partition")
+	}
+}
+
 func TestAdaKVCheck(t *testing.T) {
 	for want, p := range map[string]AdaKV{
 		"Floor":   {Floor: 1.5},

@@ -71,8 +71,7 @@ func BenchmarkPrefill(b *testing.B) {
 				tokens[j] = int32(j * 7919 % m.Config().VocabSize)
 			}
 			for b.Loop() {
-				d := *before
-				d.kv = before.kv.Fork()
+				d := &deep{m: m, kv: before.kv.Fork(), at: before.at, seqs: make([]model.Seq, 1)}
 				d.read(b, tokens, kvcache.Step{Prompt: true})
 			}
 			b.ReportMetric(float64(c.tokens*b.N)/b.Elapsed().Seconds(), "tok/s")

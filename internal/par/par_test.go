@@ -134,6 +134,65 @@ func TestGoexitOfATaskDoesNotHang(t *testing.T) {
 	p.Close()
 }
 
+// A worker that has nothing to do costs nothing: it sleeps, after a loop and while
+// others are still at work in it.
+func TestIdleWorkersSleep(t *testing.T) {
+	p := New(4)
+	defer p.Close()
+	sleep := func(n int32) bool {
+		return assert.Eventually(t, func() bool { return p.sleepers.Load() >= n }, 10*time.Second, 100*time.Microsecond, "want %d workers asleep", n)
+	}
+	for range 3 {
+		p.Run(8, funcTask(func(_, i int) {
+			if i == 0 {
+				sleep(2) // the third may be here and the caller be waiting
+			}
+		}))
+		sleep(3)
+	}
+}
+
+// Loops that follow each other on as many threads as there are leave room for
+// other goroutines: all of many that talk to one get their answers meanwhile.
+func TestOthersRunMeanwhile(t *testing.T) {
+	const others, answers = 50, 20
+	p := New(0)
+	defer p.Close()
+	questions, done := make(chan chan int), make(chan struct{}, others)
+	go func() {
+		for q := range questions {
+			q <- 1
+		}
+	}()
+	for range others {
+		go func() {
+			answer := make(chan int)
+			for range answers {
+				questions <- answer
+				<-answer
+			}
+			done <- struct{}{}
+		}()
+	}
+	var sum atomic.Int64
+	task := funcTask(func(_, i int) {
+		for j := range 10_000 * (1 + i%3) { // some end before others, and wait
+			i ^= j
+		}
+		sum.Add(int64(i))
+	})
+	satisfied := 0
+	for begin := time.Now(); satisfied < others && time.Since(begin) < time.Minute; {
+		p.Run(2*p.Threads(), task)
+		for len(done) > 0 {
+			<-done
+			satisfied++
+		}
+	}
+	require.Equal(t, others, satisfied, "of so many, got answers within a minute")
+	close(questions)
+}
+
 // workers counts the goroutines of pools, of which one that has just ended may
 // still be on its way out.
 func workers() int {

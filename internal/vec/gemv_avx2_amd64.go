@@ -4,12 +4,12 @@
 
 package vec
 
-// dst[j] = x·row j for 8 × groups rows that follow each other.
+// dst[r*ld+j] = x·row(r, j), r < 4, j < count, which begins at w[r*far+j*stride].
 //
 //go:noescape
-func gemvQ8_0AVX2(dst *float32, w *byte, codes *int8, meta *byte, blocks int, groups int)
+func gemvQ8_0AVX2(dst *float32, ld int, w *byte, far int, stride int, codes *int8, meta *byte, blocks int, count int)
 
-// dst[j] = x·row j for 8 × groups rows that follow each other.
+// dst[r*ld+j] = x·row(r, j), r < 4, j < count, which begins at w[r*far+j*stride].
 //
 //go:noescape
-func gemvQ4_0AVX2(dst *float32, w *byte, codes *int8, meta *byte, blocks int, groups int)
+func gemvQ4_0AVX2(dst *float32, ld int, w *byte, far int, stride int, codes *int8, meta *byte, blocks int, count int)

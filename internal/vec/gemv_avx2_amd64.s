@@ -24,207 +24,349 @@ DATA gemvNibble<>+24(SB)/4, $0x0f0f0f0f
 DATA gemvNibble<>+28(SB)/4, $0x0f0f0f0f
 GLOBL gemvNibble<>(SB), RODATA|NOPTR, $32
 
-// func gemvQ8_0AVX2(dst *float32, w *byte, codes *int8, meta *byte, blocks int, groups int)
+// func gemvQ8_0AVX2(dst *float32, ld int, w *byte, far int, stride int, codes *int8, meta *byte, blocks int, count int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·gemvQ8_0AVX2(SB), NOSPLIT, $0-48
-	MOVQ   dst+0(FP), AX
-	MOVQ   w+8(FP), CX
-	MOVQ   codes+16(FP), DX
-	MOVQ   meta+24(FP), BX
-	MOVQ   blocks+32(FP), SI
-	MOVQ   groups+40(FP), DI
-	IMUL3Q $0x00000022, SI, R8
-	IMUL3Q $0x00000003, R8, R9
+TEXT ·gemvQ8_0AVX2(SB), NOSPLIT, $0-72
+	MOVQ    dst+0(FP), AX
+	MOVQ    ld+8(FP), CX
+	MOVQ    w+16(FP), DX
+	MOVQ    far+24(FP), BX
+	IMUL3Q  $0x00000003, CX, SI
+	IMUL3Q  $0x00000003, BX, DI
+	VMOVDQU gemvOnes<>+0(SB), Y0
+	VMOVDQU gemvNibble<>+0(SB), Y1
 
-group:
-	MOVQ   CX, R10
-	LEAQ   (R10)(R8*2), R11
-	LEAQ   (R11)(R8*2), R11
-	MOVQ   DX, R12
-	MOVQ   BX, R13
-	MOVQ   SI, R14
-	LEAQ   (CX)(R8*8), R15
-	VXORPS Y0, Y0, Y0
+row:
+	MOVQ   codes+40(FP), R8
+	MOVQ   meta+48(FP), R9
+	MOVQ   DX, R10
+	VXORPS X1, X1, X1
+	MOVQ   blocks+56(FP), R11
+	SUBQ   $0x02, R11
+	JL     rest
 
-block:
-	PREFETCHT0   (R15)
-	PREFETCHT0   64(R15)
-	PREFETCHT0   128(R15)
-	PREFETCHT0   192(R15)
-	PREFETCHT0   256(R15)
-	ADDQ         $0x00000110, R15
-	VMOVDQU      (R12), Y2
-	VMOVDQU      gemvOnes<>+0(SB), Y4
-	VMOVDQU      2(R10), Y1
-	VPSIGNB      Y1, Y2, Y3
-	VPABSB       Y1, Y1
-	VPMADDUBSW   Y3, Y1, Y1
-	VPMADDWD     Y4, Y1, Y1
-	VMOVDQU      2(R10)(R8*1), Y3
-	VPSIGNB      Y3, Y2, Y5
+several:
+	VMOVDQU      (R8), Y2
+	VMOVDQU      2(DX), Y3
+	VPSIGNB      Y3, Y2, Y4
 	VPABSB       Y3, Y3
-	VPMADDUBSW   Y5, Y3, Y3
-	VPMADDWD     Y4, Y3, Y3
-	VPHADDD      Y3, Y1, Y1
-	VMOVDQU      2(R10)(R8*2), Y3
-	VPSIGNB      Y3, Y2, Y5
+	VPMADDUBSW   Y4, Y3, Y3
+	VPMADDWD     Y0, Y3, Y3
+	VMOVDQU      2(DX)(BX*1), Y4
+	VPSIGNB      Y4, Y2, Y5
+	VPABSB       Y4, Y4
+	VPMADDUBSW   Y5, Y4, Y4
+	VPMADDWD     Y0, Y4, Y4
+	VPBLENDD     $0xcc, Y4, Y3, Y5
+	VPALIGNR     $0x08, Y3, Y4, Y3
+	VPADDD       Y3, Y5, Y5
+	VMOVDQU      2(DX)(BX*2), Y3
+	VPSIGNB      Y3, Y2, Y4
 	VPABSB       Y3, Y3
-	VPMADDUBSW   Y5, Y3, Y3
-	VPMADDWD     Y4, Y3, Y3
-	VMOVDQU      2(R10)(R9*1), Y5
+	VPMADDUBSW   Y4, Y3, Y3
+	VPMADDWD     Y0, Y3, Y3
+	VMOVDQU      2(DX)(DI*1), Y4
+	VPSIGNB      Y4, Y2, Y2
+	VPABSB       Y4, Y4
+	VPMADDUBSW   Y2, Y4, Y4
+	VPMADDWD     Y0, Y4, Y4
+	VPBLENDD     $0xcc, Y4, Y3, Y2
+	VPALIGNR     $0x08, Y3, Y4, Y3
+	VPADDD       Y3, Y2, Y2
+	VSHUFPS      $0x88, Y2, Y5, Y3
+	VSHUFPS      $0xdd, Y2, Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	VMOVDQU      32(R8), Y2
+	VMOVDQU      36(DX), Y4
+	VPSIGNB      Y4, Y2, Y5
+	VPABSB       Y4, Y4
+	VPMADDUBSW   Y5, Y4, Y4
+	VPMADDWD     Y0, Y4, Y4
+	VMOVDQU      36(DX)(BX*1), Y5
 	VPSIGNB      Y5, Y2, Y6
 	VPABSB       Y5, Y5
 	VPMADDUBSW   Y6, Y5, Y5
-	VPMADDWD     Y4, Y5, Y5
-	VPHADDD      Y5, Y3, Y3
-	VPHADDD      Y3, Y1, Y1
-	VMOVDQU      2(R11), Y3
-	VPSIGNB      Y3, Y2, Y5
-	VPABSB       Y3, Y3
-	VPMADDUBSW   Y5, Y3, Y3
-	VPMADDWD     Y4, Y3, Y3
-	VMOVDQU      2(R11)(R8*1), Y5
-	VPSIGNB      Y5, Y2, Y6
+	VPMADDWD     Y0, Y5, Y5
+	VPBLENDD     $0xcc, Y5, Y4, Y6
+	VPALIGNR     $0x08, Y4, Y5, Y4
+	VPADDD       Y4, Y6, Y6
+	VMOVDQU      36(DX)(BX*2), Y4
+	VPSIGNB      Y4, Y2, Y5
+	VPABSB       Y4, Y4
+	VPMADDUBSW   Y5, Y4, Y4
+	VPMADDWD     Y0, Y4, Y4
+	VMOVDQU      36(DX)(DI*1), Y5
+	VPSIGNB      Y5, Y2, Y2
 	VPABSB       Y5, Y5
-	VPMADDUBSW   Y6, Y5, Y5
-	VPMADDWD     Y4, Y5, Y5
-	VPHADDD      Y5, Y3, Y3
-	VMOVDQU      2(R11)(R8*2), Y5
-	VPSIGNB      Y5, Y2, Y6
-	VPABSB       Y5, Y5
-	VPMADDUBSW   Y6, Y5, Y5
-	VPMADDWD     Y4, Y5, Y5
-	VMOVDQU      2(R11)(R9*1), Y6
-	VPSIGNB      Y6, Y2, Y2
-	VPABSB       Y6, Y6
-	VPMADDUBSW   Y2, Y6, Y6
-	VPMADDWD     Y4, Y6, Y6
-	VPHADDD      Y6, Y5, Y5
-	VPHADDD      Y5, Y3, Y3
-	VPERM2I128   $0x20, Y3, Y1, Y2
-	VPERM2I128   $0x31, Y3, Y1, Y1
-	VPADDD       Y2, Y1, Y1
-	VCVTDQ2PS    Y1, Y1
+	VPMADDUBSW   Y2, Y5, Y5
+	VPMADDWD     Y0, Y5, Y5
+	VPBLENDD     $0xcc, Y5, Y4, Y2
+	VPALIGNR     $0x08, Y4, Y5, Y4
+	VPADDD       Y4, Y2, Y2
+	VSHUFPS      $0x88, Y2, Y6, Y4
+	VSHUFPS      $0xdd, Y2, Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VPERM2I128   $0x20, Y4, Y3, Y2
+	VPERM2I128   $0x31, Y4, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VMOVDQU      (DX), X3
+	VPUNPCKLWD   (DX)(BX*1), X3, X3
+	VMOVDQU      (DX)(BX*2), X4
+	VPUNPCKLWD   (DX)(DI*1), X4, X4
+	VPUNPCKLDQ   X4, X3, X3
+	VMOVDQU      34(DX), X4
+	VPUNPCKLWD   34(DX)(BX*1), X4, X4
+	VMOVDQU      34(DX)(BX*2), X5
+	VPUNPCKLWD   34(DX)(DI*1), X5, X5
+	VPUNPCKLDQ   X5, X4, X4
+	VPUNPCKLQDQ  X4, X3, X3
+	VCVTPH2PS    X3, Y3
+	VCVTDQ2PS    Y2, Y2
+	VBROADCASTSS (R9), Y4
+	VBROADCASTSS 12(R9), Y5
+	VPBLENDD     $0xf0, Y5, Y4, Y4
+	VMULPS       Y4, Y3, Y3
+	VEXTRACTF128 $0x01, Y2, X4
+	VEXTRACTF128 $0x01, Y3, X5
+	VFMADD231PS  X3, X2, X1
+	VFMADD231PS  X5, X4, X1
+	PREFETCHT0   1536(DX)
+	PREFETCHT0   1600(DX)
+	PREFETCHT0   1536(DX)(BX*1)
+	PREFETCHT0   1600(DX)(BX*1)
+	PREFETCHT0   1536(DX)(BX*2)
+	PREFETCHT0   1600(DX)(BX*2)
+	PREFETCHT0   1536(DX)(DI*1)
+	PREFETCHT0   1600(DX)(DI*1)
+	ADDQ         $0x44, DX
+	ADDQ         $0x40, R8
+	ADDQ         $0x18, R9
+	SUBQ         $0x02, R11
+	JGE          several
+
+rest:
+	ADDQ $0x02, R11
+	JZ   store
+
+one:
 	VPXOR        X2, X2, X2
-	VPINSRW      $0x00, (R10), X2, X2
-	VPINSRW      $0x01, (R10)(R8*1), X2, X2
-	VPINSRW      $0x02, (R10)(R8*2), X2, X2
-	VPINSRW      $0x03, (R10)(R9*1), X2, X2
-	VPINSRW      $0x04, (R11), X2, X2
-	VPINSRW      $0x05, (R11)(R8*1), X2, X2
-	VPINSRW      $0x06, (R11)(R8*2), X2, X2
-	VPINSRW      $0x07, (R11)(R9*1), X2, X2
-	VCVTPH2PS    X2, Y2
-	VBROADCASTSS (R13), Y3
-	VMULPS       Y3, Y2, Y2
-	VFMADD231PS  Y2, Y1, Y0
-	ADDQ         $0x22, R10
-	ADDQ         $0x22, R11
-	ADDQ         $0x20, R12
-	ADDQ         $0x0c, R13
-	DECQ         R14
-	JNZ          block
-	VMOVUPS      Y0, (AX)
-	ADDQ         $0x20, AX
-	LEAQ         (CX)(R8*8), CX
-	DECQ         DI
-	JNZ          group
+	VPINSRW      $0x00, (DX), X2, X2
+	VPINSRW      $0x01, (DX)(BX*1), X2, X2
+	VPINSRW      $0x02, (DX)(BX*2), X2, X2
+	VPINSRW      $0x03, (DX)(DI*1), X2, X2
+	VCVTPH2PS    X2, X2
+	VBROADCASTSS (R9), X3
+	VMULPS       X3, X2, X2
+	VMOVDQU      (R8), Y3
+	VMOVDQU      2(DX), Y4
+	VPSIGNB      Y4, Y3, Y5
+	VPABSB       Y4, Y4
+	VPMADDUBSW   Y5, Y4, Y4
+	VPMADDWD     Y0, Y4, Y4
+	VMOVDQU      2(DX)(BX*1), Y5
+	VPSIGNB      Y5, Y3, Y6
+	VPABSB       Y5, Y5
+	VPMADDUBSW   Y6, Y5, Y5
+	VPMADDWD     Y0, Y5, Y5
+	VPBLENDD     $0xcc, Y5, Y4, Y6
+	VPALIGNR     $0x08, Y4, Y5, Y4
+	VPADDD       Y4, Y6, Y6
+	VMOVDQU      2(DX)(BX*2), Y4
+	VPSIGNB      Y4, Y3, Y5
+	VPABSB       Y4, Y4
+	VPMADDUBSW   Y5, Y4, Y4
+	VPMADDWD     Y0, Y4, Y4
+	VMOVDQU      2(DX)(DI*1), Y5
+	VPSIGNB      Y5, Y3, Y3
+	VPABSB       Y5, Y5
+	VPMADDUBSW   Y3, Y5, Y5
+	VPMADDWD     Y0, Y5, Y5
+	VPBLENDD     $0xcc, Y5, Y4, Y3
+	VPALIGNR     $0x08, Y4, Y5, Y4
+	VPADDD       Y4, Y3, Y3
+	VSHUFPS      $0x88, Y3, Y6, Y4
+	VSHUFPS      $0xdd, Y3, Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VEXTRACTI128 $0x01, Y4, X3
+	VPADDD       X3, X4, X4
+	VCVTDQ2PS    X4, X4
+	VFMADD231PS  X2, X4, X1
+	ADDQ         $0x22, DX
+	ADDQ         $0x20, R8
+	ADDQ         $0x0c, R9
+	DECQ         R11
+	JNZ          one
+
+store:
+	VMOVSS     X1, (AX)
+	VEXTRACTPS $0x01, X1, (AX)(CX*4)
+	VEXTRACTPS $0x02, X1, (AX)(CX*8)
+	VEXTRACTPS $0x03, X1, (AX)(SI*4)
+	ADDQ       $0x04, AX
+	MOVQ       R10, DX
+	ADDQ       stride+32(FP), DX
+	DECQ       count+64(FP)
+	JNZ        row
 	VZEROUPPER
 	RET
 
-// func gemvQ4_0AVX2(dst *float32, w *byte, codes *int8, meta *byte, blocks int, groups int)
+// func gemvQ4_0AVX2(dst *float32, ld int, w *byte, far int, stride int, codes *int8, meta *byte, blocks int, count int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·gemvQ4_0AVX2(SB), NOSPLIT, $0-48
-	MOVQ   dst+0(FP), AX
-	MOVQ   w+8(FP), CX
-	MOVQ   codes+16(FP), DX
-	MOVQ   meta+24(FP), BX
-	MOVQ   blocks+32(FP), SI
-	MOVQ   groups+40(FP), DI
-	IMUL3Q $0x00000012, SI, R8
-	IMUL3Q $0x00000003, R8, R9
+TEXT ·gemvQ4_0AVX2(SB), NOSPLIT, $0-72
+	MOVQ    dst+0(FP), AX
+	MOVQ    ld+8(FP), CX
+	MOVQ    w+16(FP), DX
+	MOVQ    far+24(FP), BX
+	IMUL3Q  $0x00000003, CX, SI
+	IMUL3Q  $0x00000003, BX, DI
+	VMOVDQU gemvOnes<>+0(SB), Y0
+	VMOVDQU gemvNibble<>+0(SB), Y1
 
-group:
-	MOVQ   CX, R10
-	LEAQ   (R10)(R8*2), R11
-	LEAQ   (R11)(R8*2), R11
-	MOVQ   DX, R12
-	MOVQ   BX, R13
-	MOVQ   SI, R14
-	LEAQ   (CX)(R8*8), R15
-	VXORPS Y0, Y0, Y0
+row:
+	MOVQ   codes+40(FP), R8
+	MOVQ   meta+48(FP), R9
+	MOVQ   DX, R10
+	VXORPS X2, X2, X2
+	MOVQ   blocks+56(FP), R11
+	SUBQ   $0x02, R11
+	JL     rest
 
-block:
-	PREFETCHT0     (R15)
-	PREFETCHT0     64(R15)
-	PREFETCHT0     128(R15)
-	ADDQ           $0x00000090, R15
-	VBROADCASTI128 (R12), Y1
-	VBROADCASTI128 16(R12), Y6
-	VMOVDQU        gemvNibble<>+0(SB), Y7
-	VMOVDQU        2(R10), X2
-	VINSERTI128    $0x01, 2(R11), Y2, Y2
-	VPSRLW         $0x04, Y2, Y8
-	VPAND          Y7, Y2, Y2
-	VPAND          Y7, Y8, Y8
-	VPMADDUBSW     Y1, Y2, Y2
-	VPMADDUBSW     Y6, Y8, Y8
-	VPADDW         Y8, Y2, Y2
-	VMOVDQU        2(R10)(R8*1), X3
-	VINSERTI128    $0x01, 2(R11)(R8*1), Y3, Y3
-	VPSRLW         $0x04, Y3, Y8
-	VPAND          Y7, Y3, Y3
-	VPAND          Y7, Y8, Y8
-	VPMADDUBSW     Y1, Y3, Y3
-	VPMADDUBSW     Y6, Y8, Y8
-	VPADDW         Y8, Y3, Y3
-	VPHADDW        Y3, Y2, Y2
-	VMOVDQU        2(R10)(R8*2), X4
-	VINSERTI128    $0x01, 2(R11)(R8*2), Y4, Y4
-	VPSRLW         $0x04, Y4, Y8
-	VPAND          Y7, Y4, Y4
-	VPAND          Y7, Y8, Y8
-	VPMADDUBSW     Y1, Y4, Y4
-	VPMADDUBSW     Y6, Y8, Y8
-	VPADDW         Y8, Y4, Y4
-	VMOVDQU        2(R10)(R9*1), X5
-	VINSERTI128    $0x01, 2(R11)(R9*1), Y5, Y5
-	VPSRLW         $0x04, Y5, Y8
-	VPAND          Y7, Y5, Y5
-	VPAND          Y7, Y8, Y8
-	VPMADDUBSW     Y1, Y5, Y5
-	VPMADDUBSW     Y6, Y8, Y8
-	VPADDW         Y8, Y5, Y5
-	VPHADDW        Y5, Y4, Y4
-	VPHADDW        Y4, Y2, Y1
-	VPMADDWD       gemvOnes<>+0(SB), Y1, Y1
-	VPBROADCASTD   4(R13), Y6
-	VPSRAD         $0x04, Y6, Y6
-	VPADDD         Y6, Y1, Y1
-	VCVTDQ2PS      Y1, Y1
-	VPXOR          X2, X2, X2
-	VPINSRW        $0x00, (R10), X2, X2
-	VPINSRW        $0x01, (R10)(R8*1), X2, X2
-	VPINSRW        $0x02, (R10)(R8*2), X2, X2
-	VPINSRW        $0x03, (R10)(R9*1), X2, X2
-	VPINSRW        $0x04, (R11), X2, X2
-	VPINSRW        $0x05, (R11)(R8*1), X2, X2
-	VPINSRW        $0x06, (R11)(R8*2), X2, X2
-	VPINSRW        $0x07, (R11)(R9*1), X2, X2
-	VCVTPH2PS      X2, Y6
-	VBROADCASTSS   (R13), Y7
-	VMULPS         Y7, Y6, Y6
-	VFMADD231PS    Y6, Y1, Y0
-	ADDQ           $0x12, R10
-	ADDQ           $0x12, R11
-	ADDQ           $0x20, R12
-	ADDQ           $0x0c, R13
-	DECQ           R14
-	JNZ            block
-	VMOVUPS        Y0, (AX)
-	ADDQ           $0x20, AX
-	LEAQ           (CX)(R8*8), CX
-	DECQ           DI
-	JNZ            group
+several:
+	VMOVDQU      (R8), Y3
+	VMOVDQU      32(R8), Y4
+	VPERM2I128   $0x20, Y4, Y3, Y5
+	VPERM2I128   $0x31, Y4, Y3, Y3
+	VMOVDQU      2(DX), X6
+	VINSERTI128  $0x01, 20(DX), Y6, Y6
+	VPSRLW       $0x04, Y6, Y4
+	VPAND        Y1, Y6, Y6
+	VPAND        Y1, Y4, Y4
+	VPMADDUBSW   Y5, Y6, Y6
+	VPMADDUBSW   Y3, Y4, Y4
+	VPADDW       Y4, Y6, Y6
+	VMOVDQU      2(DX)(BX*1), X7
+	VINSERTI128  $0x01, 20(DX)(BX*1), Y7, Y7
+	VPSRLW       $0x04, Y7, Y4
+	VPAND        Y1, Y7, Y7
+	VPAND        Y1, Y4, Y4
+	VPMADDUBSW   Y5, Y7, Y7
+	VPMADDUBSW   Y3, Y4, Y4
+	VPADDW       Y4, Y7, Y7
+	VPBLENDD     $0xcc, Y7, Y6, Y4
+	VPALIGNR     $0x08, Y6, Y7, Y6
+	VPADDW       Y6, Y4, Y4
+	VMOVDQU      2(DX)(BX*2), X8
+	VINSERTI128  $0x01, 20(DX)(BX*2), Y8, Y8
+	VPSRLW       $0x04, Y8, Y13
+	VPAND        Y1, Y8, Y8
+	VPAND        Y1, Y13, Y13
+	VPMADDUBSW   Y5, Y8, Y8
+	VPMADDUBSW   Y3, Y13, Y13
+	VPADDW       Y13, Y8, Y8
+	VMOVDQU      2(DX)(DI*1), X9
+	VINSERTI128  $0x01, 20(DX)(DI*1), Y9, Y9
+	VPSRLW       $0x04, Y9, Y13
+	VPAND        Y1, Y9, Y9
+	VPAND        Y1, Y13, Y13
+	VPMADDUBSW   Y5, Y9, Y9
+	VPMADDUBSW   Y3, Y13, Y13
+	VPADDW       Y13, Y9, Y9
+	VPBLENDD     $0xcc, Y9, Y8, Y3
+	VPALIGNR     $0x08, Y8, Y9, Y8
+	VPADDW       Y8, Y3, Y3
+	VSHUFPS      $0x88, Y3, Y4, Y5
+	VSHUFPS      $0xdd, Y3, Y4, Y4
+	VPADDW       Y4, Y5, Y5
+	VBROADCASTSS 8(R9), Y3
+	VBROADCASTSS 20(R9), Y4
+	VPBLENDD     $0xf0, Y4, Y3, Y3
+	VPADDW       Y3, Y5, Y5
+	VPMADDWD     Y0, Y5, Y5
+	VMOVDQU      (DX), Y3
+	VPUNPCKLWD   (DX)(BX*1), Y3, Y3
+	VMOVDQU      (DX)(BX*2), Y4
+	VPUNPCKLWD   (DX)(DI*1), Y4, Y4
+	VPUNPCKLDQ   Y4, Y3, Y3
+	VEXTRACTI128 $0x01, Y3, X4
+	VPBLENDD     $0x0c, X4, X3, X3
+	VCVTPH2PS    X3, Y3
+	VCVTDQ2PS    Y5, Y5
+	VBROADCASTSS (R9), Y4
+	VBROADCASTSS 12(R9), Y13
+	VPBLENDD     $0xf0, Y13, Y4, Y4
+	VMULPS       Y4, Y3, Y3
+	VEXTRACTF128 $0x01, Y5, X4
+	VEXTRACTF128 $0x01, Y3, X6
+	VFMADD231PS  X3, X5, X2
+	VFMADD231PS  X6, X4, X2
+	PREFETCHT0   1536(DX)
+	PREFETCHT0   1536(DX)(BX*1)
+	PREFETCHT0   1536(DX)(BX*2)
+	PREFETCHT0   1536(DX)(DI*1)
+	ADDQ         $0x24, DX
+	ADDQ         $0x40, R8
+	ADDQ         $0x18, R9
+	SUBQ         $0x02, R11
+	JGE          several
+
+rest:
+	ADDQ $0x02, R11
+	JZ   store
+
+one:
+	VPXOR          X6, X6, X6
+	VPINSRW        $0x00, (DX), X6, X6
+	VPINSRW        $0x01, (DX)(BX*1), X6, X6
+	VPINSRW        $0x02, (DX)(BX*2), X6, X6
+	VPINSRW        $0x03, (DX)(DI*1), X6, X6
+	VCVTPH2PS      X6, X6
+	VBROADCASTSS   (R9), X3
+	VMULPS         X3, X6, X6
+	VBROADCASTI128 (R8), Y3
+	VBROADCASTI128 16(R8), Y4
+	VMOVDQU        2(DX), X10
+	VINSERTI128    $0x01, 2(DX)(BX*2), Y10, Y10
+	VPSRLW         $0x04, Y10, Y5
+	VPAND          Y1, Y10, Y10
+	VPAND          Y1, Y5, Y5
+	VPMADDUBSW     Y3, Y10, Y10
+	VPMADDUBSW     Y4, Y5, Y5
+	VPADDW         Y5, Y10, Y10
+	VMOVDQU        2(DX)(BX*1), X11
+	VINSERTI128    $0x01, 2(DX)(DI*1), Y11, Y11
+	VPSRLW         $0x04, Y11, Y5
+	VPAND          Y1, Y11, Y11
+	VPAND          Y1, Y5, Y5
+	VPMADDUBSW     Y3, Y11, Y11
+	VPMADDUBSW     Y4, Y5, Y5
+	VPADDW         Y5, Y11, Y11
+	VPBLENDD       $0xcc, Y11, Y10, Y3
+	VPALIGNR       $0x08, Y10, Y11, Y10
+	VPADDW         Y10, Y3, Y3
+	VEXTRACTI128   $0x01, Y3, X12
+	VSHUFPS        $0x88, Y12, Y3, Y4
+	VSHUFPS        $0xdd, Y12, Y3, Y3
+	VPADDW         Y3, Y4, Y4
+	VPBROADCASTD   8(R9), Y3
+	VPADDW         Y3, Y4, Y4
+	VPMADDWD       Y0, Y4, Y4
+	VCVTDQ2PS      X4, X4
+	VFMADD231PS    X6, X4, X2
+	ADDQ           $0x12, DX
+	ADDQ           $0x20, R8
+	ADDQ           $0x0c, R9
+	DECQ           R11
+	JNZ            one
+
+store:
+	VMOVSS     X2, (AX)
+	VEXTRACTPS $0x01, X2, (AX)(CX*4)
+	VEXTRACTPS $0x02, X2, (AX)(CX*8)
+	VEXTRACTPS $0x03, X2, (AX)(SI*4)
+	ADDQ       $0x04, AX
+	MOVQ       R10, DX
+	ADDQ       stride+32(FP), DX
+	DECQ       count+64(FP)
+	JNZ        row
 	VZEROUPPER
 	RET

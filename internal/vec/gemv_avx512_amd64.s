@@ -195,7 +195,7 @@ row:
 	SUBQ   $0x04, R11
 	JL     rest
 
-four:
+several:
 	VBROADCASTI64X4 gemvFlip<>+0(SB), Z1
 	VMOVDQU32       gemvOrder<>+0(SB), Z2
 	VBROADCASTI64X4 (R8), Z3
@@ -264,6 +264,10 @@ four:
 	VSHUFI32X4      $0xdd, Z25, Z26, Z3
 	VPADDD          Z1, Z3, Z3
 	VPERMD          Z3, Z2, Z3
+	VMOVDQU32       gemvMetaOffsets<>+0(SB), Z1
+	VMOVDQU32.Z     (R9), K1, Z2
+	VPERMD          Z2, Z1, Z2
+	VPADDD          Z2, Z3, Z3
 	VMOVDQU32       gemvScalesQ8_0<>+0(SB), Z1
 	VMOVDQU32       (DX), Z2
 	VMOVDQU16       66(DX), K5, Z2
@@ -278,29 +282,26 @@ four:
 	VMOVDQU16       66(DX)(DI*1), K5, Z25
 	VPERMW          Z25, Z1, K4, Z2
 	VCVTPH2PS       Y2, Z2
-	VMOVDQU32.Z     (R9), K1, Z1
-	VMOVDQU32       gemvMetaOffsets<>+0(SB), Z25
-	VPERMD          Z1, Z25, Z25
-	VMOVDQU32       gemvMetaScales<>+0(SB), Z26
-	VPERMD          Z1, Z26, Z1
-	VPADDD          Z25, Z3, Z3
 	VCVTDQ2PS       Z3, Z3
-	VMULPS          Z1, Z2, Z2
-	VFMADD231PS     X2, X3, X0
+	VMOVDQU32       gemvMetaScales<>+0(SB), Z1
+	VMOVDQU32.Z     (R9), K1, Z25
+	VPERMD          Z25, Z1, Z25
+	VMULPS          Z25, Z2, Z2
 	VEXTRACTF32X4   $0x01, Z3, X1
-	VEXTRACTF32X4   $0x01, Z2, X4
-	VFMADD231PS     X4, X1, X0
-	VEXTRACTF32X4   $0x02, Z3, X1
-	VEXTRACTF32X4   $0x02, Z2, X4
-	VFMADD231PS     X4, X1, X0
-	VEXTRACTF32X4   $0x03, Z3, X1
-	VEXTRACTF32X4   $0x03, Z2, X2
-	VFMADD231PS     X2, X1, X0
+	VEXTRACTF32X4   $0x02, Z3, X4
+	VEXTRACTF32X4   $0x03, Z3, X6
+	VEXTRACTF32X4   $0x01, Z2, X8
+	VEXTRACTF32X4   $0x02, Z2, X10
+	VEXTRACTF32X4   $0x03, Z2, X12
+	VFMADD231PS     X2, X3, X0
+	VFMADD231PS     X8, X1, X0
+	VFMADD231PS     X10, X4, X0
+	VFMADD231PS     X12, X6, X0
 	ADDQ            $0x00000088, DX
 	ADDQ            $0x00000080, R8
 	ADDQ            $0x30, R9
 	SUBQ            $0x04, R11
-	JGE             four
+	JGE             several
 
 rest:
 	ADDQ $0x04, R11
@@ -313,6 +314,8 @@ one:
 	VPINSRW         $0x02, (DX)(BX*2), X3, X3
 	VPINSRW         $0x03, (DX)(DI*1), X3, X3
 	VCVTPH2PS       X3, X3
+	VBROADCASTSS    (R9), X1
+	VMULPS          X1, X3, X3
 	VBROADCASTI64X4 gemvFlip<>+0(SB), Z1
 	VBROADCASTI64X4 (R8), Z2
 	VMOVDQU32       2(DX), Y20
@@ -337,7 +340,6 @@ one:
 	VPBROADCASTD    4(R9), X1
 	VPADDD          X1, X2, X2
 	VCVTDQ2PS       X2, X2
-	VMULPS.BCST     (R9), X3, X3
 	VFMADD231PS     X3, X2, X0
 	ADDQ            $0x22, DX
 	ADDQ            $0x20, R8
@@ -387,7 +389,7 @@ row:
 	SUBQ   $0x04, R11
 	JL     rest
 
-four:
+several:
 	VBROADCASTI64X4 gemvNibbles<>+0(SB), Z1
 	VMOVDQU32       gemvCodesQ4_0<>+0(SB), Z2
 	VMOVDQU32       gemvScalesQ4_0<>+0(SB), Z3
@@ -445,30 +447,31 @@ four:
 	VPUNPCKLQDQ     Z2, Z1, Z3
 	VPUNPCKHQDQ     Z2, Z1, Z1
 	VPADDD          Z1, Z3, Z3
-	VMOVDQU32.Z     (R9), K1, Z1
-	VMOVDQU32       gemvMetaOffsets<>+0(SB), Z2
-	VPERMD          Z1, Z2, Z2
-	VMOVDQU32       gemvMetaScales<>+0(SB), Z4
-	VPERMD          Z1, Z4, Z1
+	VMOVDQU32       gemvMetaOffsets<>+0(SB), Z1
+	VMOVDQU32.Z     (R9), K1, Z2
+	VPERMD          Z2, Z1, Z2
 	VPSRAD          $0x04, Z2, Z2
 	VPADDD          Z2, Z3, Z3
 	VCVTDQ2PS       Z3, Z3
-	VMULPS          Z1, Z5, Z5
-	VFMADD231PS     X5, X3, X0
+	VMOVDQU32       gemvMetaScales<>+0(SB), Z1
+	VMOVDQU32.Z     (R9), K1, Z2
+	VPERMD          Z2, Z1, Z2
+	VMULPS          Z2, Z5, Z5
 	VEXTRACTF32X4   $0x01, Z3, X1
-	VEXTRACTF32X4   $0x01, Z5, X2
-	VFMADD231PS     X2, X1, X0
-	VEXTRACTF32X4   $0x02, Z3, X1
-	VEXTRACTF32X4   $0x02, Z5, X2
-	VFMADD231PS     X2, X1, X0
-	VEXTRACTF32X4   $0x03, Z3, X1
-	VEXTRACTF32X4   $0x03, Z5, X2
-	VFMADD231PS     X2, X1, X0
+	VEXTRACTF32X4   $0x02, Z3, X2
+	VEXTRACTF32X4   $0x03, Z3, X4
+	VEXTRACTF32X4   $0x01, Z5, X6
+	VEXTRACTF32X4   $0x02, Z5, X7
+	VEXTRACTF32X4   $0x03, Z5, X12
+	VFMADD231PS     X5, X3, X0
+	VFMADD231PS     X6, X1, X0
+	VFMADD231PS     X7, X2, X0
+	VFMADD231PS     X12, X4, X0
 	ADDQ            $0x48, DX
 	ADDQ            $0x00000080, R8
 	ADDQ            $0x30, R9
 	SUBQ            $0x04, R11
-	JGE             four
+	JGE             several
 
 rest:
 	ADDQ $0x04, R11
@@ -481,6 +484,8 @@ one:
 	VPINSRW         $0x02, (DX)(BX*2), X6, X6
 	VPINSRW         $0x03, (DX)(DI*1), X6, X6
 	VCVTPH2PS       X6, X6
+	VBROADCASTSS    (R9), X1
+	VMULPS          X1, X6, X6
 	VBROADCASTI64X4 gemvNibbles<>+0(SB), Z1
 	VMOVDQU32       gemvFirsts<>+0(SB), Z2
 	VMOVDQU32       2(DX), X12
@@ -504,7 +509,6 @@ one:
 	VPSRAD          $0x04, X1, X1
 	VPADDD          X1, X13, X13
 	VCVTDQ2PS       X13, X13
-	VMULPS.BCST     (R9), X6, X6
 	VFMADD231PS     X6, X13, X0
 	ADDQ            $0x12, DX
 	ADDQ            $0x20, R8

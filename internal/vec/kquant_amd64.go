@@ -53,7 +53,7 @@ type superRow struct {
 
 var superScratch = sync.Pool{New: func() any { return new(superRow) }}
 
-// gemvSupers is gemvVNNI for k-quants.
+// gemvSupers is gemv for k-quants.
 func gemvSupers(q6 bool, dst []float32, ld int, a *Q8, w []byte, rows int) {
 	p := superScratch.Get().(*superRow)
 	defer superScratch.Put(p)

@@ -25,30 +25,6 @@ type widePanel struct {
 
 var widePanels = sync.Pool{New: func() any { return new(widePanel) }}
 
-// streams is the number of rows that gemvVNNI reads at once. One stream leaves a
-// fifth of the memory's bandwidth unused; short ones, of a row each, a third.
-const streams = 4
-
-// gemvVNNI takes a token at a time. The last rows are computed twice where they
-// do not divide into streams.
-func gemvVNNI(q4 bool, dst []float32, ld int, a *Q8, w []byte, rows int) {
-	blocks := a.Cols / Block
-	stride := blocks * blockSize(q4)
-	step := groupsAtOnce(a.N, rows, streams, stride)
-	for end := 0; end < rows; {
-		j, n := nextGroups(end, rows, streams, step)
-		for q := range a.N {
-			out, codes, meta := &dst[q*ld+j], &a.codes[q*a.Cols], a.metaAt(q*blocks)
-			if q4 {
-				gemvQ4_0AVX512(out, n, &w[j*stride], n*stride, stride, codes, meta, blocks, n)
-			} else {
-				gemvQ8_0AVX512(out, n, &w[j*stride], n*stride, stride, codes, meta, blocks, n)
-			}
-		}
-		end = j + streams*n
-	}
-}
-
 // gemmVNNI goes over the parts of rows, and for each over the panels, so that
 // the activations of a part stay in the second-level cache. The last rows are
 // computed twice where they do not fill a panel.

@@ -290,3 +290,13 @@ func (a *asm) prefetchRows() {
 	a.JNZ(LabelRef("row"))
 	a.RET()
 }
+
+// gatherScales loads the scales of a block of 8 rows.
+func (a *asm) gatherScales(rows *table, scale reg.VecVirtual) {
+	h := a.XMM()
+	a.VPXOR(h, h, h)
+	for i := range 8 {
+		a.VPINSRW(Imm(uint64(i)), rows.at(i, 0), h, h)
+	}
+	a.VCVTPH2PS(h, scale)
+}

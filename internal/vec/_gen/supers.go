@@ -8,7 +8,7 @@ import (
 )
 
 // superKernels multiply one vector with rows of k-quants, 4 at a time, as they
-// stand in the file, like wideGemvKernels. The sums of 4 products fit words:
+// stand in the file, like gemv. The sums of 4 products fit words:
 // joining two rows at a time brings the rows side by side, so that a super-block
 // gives 32 sums, [block][row].
 func superKernels(a *asm) {
@@ -26,10 +26,6 @@ func superKernels(a *asm) {
 		a.tileMins(tokens)
 	}
 }
-
-// fetchAhead is the distance in bytes of what is asked for: busy with the sums,
-// the processor does not foresee enough of the rows.
-const fetchAhead = 1536
 
 // sideBytes is the size of what spreadQ4_K and spreadQ6_K write for a super-block.
 const sideBytes = 256
@@ -180,11 +176,7 @@ func (g *superGemv) kernel(name string, size int, inRegisters []*Op, body, end f
 	g.zero(g.mins)
 	g.Label("super")
 	body()
-	for r := range 4 {
-		for at := 0; at < size; at += 64 {
-			g.PREFETCHT0(g.rows.at(r, fetchAhead+at))
-		}
-	}
+	g.rows.fetchRows(g.asm, size)
 	g.advance(g.rows, size)
 	g.ADDQ(imm(256), g.x)
 	g.ADDQ(imm(8*metaSize), g.meta)
@@ -225,35 +217,7 @@ func (g *superGemv) join(a, b reg.VecVirtual) reg.VecVirtual {
 		g.VPACKSSDW(b, a, a)
 		return a
 	}
-	s := g.YMM()
-	g.VPBLENDD(Imm(0xcc), b, a, s)
-	g.VPALIGNR(Imm(8), a, b, a)
-	g.VPADDW(a, s, s)
-	return s
-}
-
-// interleave adds neighbouring dwords of a and of b and puts those of a lane side
-// by side.
-func (g *superGemv) interleave(a, b reg.VecVirtual, add func(...Op)) reg.VecVirtual {
-	s := g.vec()
-	g.VSHUFPS(Imm(0x88), b, a, s)
-	g.VSHUFPS(Imm(0xdd), b, a, a)
-	add(a, s, s)
-	return s
-}
-
-// joinHalves adds neighbouring lanes of a, then of b.
-func (g *superGemv) joinHalves(a, b reg.VecVirtual, add func(...Op)) reg.VecVirtual {
-	s := g.vec()
-	if g.wide() {
-		g.VSHUFI32X4(Imm(0x88), b, a, s)
-		g.VSHUFI32X4(Imm(0xdd), b, a, a)
-	} else {
-		g.VPERM2I128(Imm(0x20), b, a, s)
-		g.VPERM2I128(Imm(0x31), b, a, a)
-	}
-	add(a, s, s)
-	return s
+	return g.addHalves(a, b, g.VPADDW)
 }
 
 func (g *superGemv) q4() {

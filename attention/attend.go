@@ -12,11 +12,6 @@ import (
 // tile, its logits and a block of keys stay in the second-level cache.
 const QueryRows = 64
 
-// RangeRows is how many rows of a head, by Span.At, are attended to on their
-// own. What a query gets is merged from what it gets of each range, in order, so
-// that goroutines may share the ranges and no bit depends on how they do.
-const RangeRows = 256
-
 // TileQueries returns how many queries of a step make a tile: a power of two, so
 // that few tiles of a prompt lie in two blocks, whose rows both see twice, exact
 // and encoded.
@@ -61,15 +56,6 @@ func (w *Work) tile(dst, q []float32, pos []int32, v View, p Params, h, lo, hi i
 	w.total.write(dst, v.Scores, p, h, lo)
 }
 
-// Ranges returns the number of ranges of KV head h.
-func (v View) Ranges(h int) int {
-	spans := v.Heads[h]
-	if len(spans) == 0 {
-		return 0
-	}
-	return int(spans[len(spans)-1].At)/RangeRows + 1
-}
-
 // Parts computes the queries of a step that is no more than a tile, for KV head
 // h and the ranges from r on, one for each of parts.
 func (w *Work) Parts(parts []Partial, q []float32, pos []int32, v View, p Params, h, r int) {
@@ -78,7 +64,8 @@ func (w *Work) Parts(parts []Partial, q []float32, pos []int32, v View, p Params
 	w.noted = v.Scores.noted(h, p)
 	spans := v.Heads[h]
 	from := func(r int) int {
-		return sort.Search(len(spans), func(i int) bool { return int(spans[i].At) >= r*RangeRows })
+		first := RangeStart(r)
+		return sort.Search(len(spans), func(i int) bool { return int(spans[i].At) >= first })
 	}
 	last := from(r + len(parts))
 	for i := range parts {
@@ -94,15 +81,6 @@ func (w *Work) Merge(dst []float32, parts []Partial, v View, p Params, h int) {
 		w.merge(&w.total, &parts[i])
 	}
 	w.total.write(dst, v.Scores, p, h, 0)
-}
-
-// rangeEnd returns the index of the first span after i that is of another range.
-func rangeEnd(spans []Span, i int) int {
-	r := spans[i].At / RangeRows
-	for i < len(spans) && spans[i].At/RangeRows == r {
-		i++
-	}
-	return i
 }
 
 // attend sets o to the attention of the loaded queries to the first n spans;

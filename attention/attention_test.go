@@ -197,7 +197,7 @@ func TestAttendIsTheSameForAnyTile(t *testing.T) {
 // bit, and so is what is recorded of it.
 func TestPartsMergeToTheWhole(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
-	for _, rows := range []int{1, 64, 256, 257, 700} {
+	for _, rows := range []int{1, 64, 256, 257, 700, 5000} {
 		h := newHistory(rng, 3, 64, rows)
 		view, shown := h.view(rng, quant.F16, 64, true)
 		for _, n := range []int{1, min(rows, h.p.TileQueries())} {

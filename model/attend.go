@@ -21,8 +21,8 @@ type job struct{ part, head, lo, hi, first, ranges, partial int }
 // shared is a KV head whose ranges several jobs do, and where their results are.
 type shared struct{ part, head, partial, ranges int }
 
-// jobsPerThread is into how many jobs for each thread the ranges of a head are
-// cut at most: enough to end at about the same time.
+// jobsPerThread is into how many jobs for each thread what is left of the rows
+// is cut. Jobs so become shorter, and threads end at about the same time.
 const jobsPerThread = 4
 
 type attendTask struct {
@@ -63,9 +63,19 @@ func (s *Scratch) attention(i int) {
 func (t *attendTask) add(p part) {
 	m := t.s.m
 	tile := m.att.TileQueries()
-	for h := range m.att.NumKVHeads {
+	left := 0 // rows of heads that are shared
+	ranges := func(h int) int {
 		if n := p.view.Ranges(h); n > 1 && len(p.pos) <= tile && m.pool.Threads() > 1 {
-			t.share(len(t.parts), h, n)
+			return n
+		}
+		return 0
+	}
+	for h := range m.att.NumKVHeads {
+		left += attention.RangeStart(ranges(h))
+	}
+	for h := range m.att.NumKVHeads {
+		if n := ranges(h); n > 0 {
+			left = t.share(len(t.parts), h, n, left)
 			continue
 		}
 		for lo := 0; lo < len(p.pos); lo += tile {
@@ -75,16 +85,22 @@ func (t *attendTask) add(p part) {
 	t.parts = append(t.parts, p)
 }
 
-// share splits n ranges of a head into jobs.
-func (t *attendTask) share(part, head, n int) {
+// share splits n ranges of a head into jobs, the last and longest ranges first:
+// of the rows left of this head and those after it, each job does a share.
+func (t *attendTask) share(part, head, n, left int) int {
 	at := len(t.partials)
 	t.partials = slices.Grow(t.partials, n)[:at+n]
 	t.shared = append(t.shared, shared{part, head, at, n})
-	jobs := jobsPerThread * t.s.m.pool.Threads()
-	step := (n + jobs - 1) / jobs
-	for r := 0; r < n; r += step {
-		t.jobs = append(t.jobs, job{part: part, head: head, first: r, ranges: min(step, n-r), partial: at + r})
+	for end := n; end > 0; {
+		r, most := end-1, left/(jobsPerThread*t.s.m.pool.Threads())
+		for r > 0 && attention.RangeStart(end)-attention.RangeStart(r-1) <= most {
+			r--
+		}
+		t.jobs = append(t.jobs, job{part: part, head: head, first: r, ranges: end - r, partial: at + r})
+		left -= attention.RangeStart(end) - attention.RangeStart(r)
+		end = r
 	}
+	return left
 }
 
 func (t *attendTask) Do(worker, i int) {

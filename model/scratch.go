@@ -172,7 +172,7 @@ func (c Config) ScratchBytes(n, threads int) int64 {
 	codes := tile * (int64(c.HiddenSize) + qd + int64(c.IntermediateSize)) // 8-bit codes, their 16-bit copies and scales
 	work := int64(threads) * attention.QueryRows * int64(4*c.HeadDim+attention.BlockRows)
 	if threads > 1 { // what they merge
-		work += int64(n/attention.RangeRows+1) * int64(c.NumHeads*c.HeadDim)
+		work += int64(attention.Ranges(n)) * int64(c.NumHeads*c.HeadDim)
 	}
 	return 4 * (stream + rows + codes + work + int64(c.VocabSize))
 }

@@ -2,6 +2,7 @@ package kvcache
 
 import (
 	"slices"
+	"sync"
 
 	"github.com/winnowlm/winnow/quant"
 )
@@ -13,30 +14,46 @@ type exactRows struct {
 	k, v       [][]byte // [NumKVHeads] float32 [tail+tile][dim]: the tail itself while the rows fit, else a buffer
 	bufK, bufV [][]byte
 	blocks     [][]block
-	row        []float32 // one block, for encoding
 }
 
-// load appends a tile, [n][NumKVHeads][dim], to the layer.
+// load appends a tile, [n][NumKVHeads][dim], to the layer, and encodes the blocks
+// that it fills.
 func (e *exactRows) load(l *Layer, s Step, k, v []float32) {
 	heads := len(l.Heads)
 	if e.k == nil {
 		e.k, e.v, e.bufK, e.bufV = make([][]byte, heads), make([][]byte, heads), make([][]byte, heads), make([][]byte, heads)
 		e.blocks = make([][]block, heads)
 	}
-	for h := range l.Heads {
-		hd := &l.Heads[h]
-		hd.label(s)
-		bufK, bufV := &e.bufK[h], &e.bufV[h]
-		if hd.Len()-hd.sealed <= BlockRows {
-			bufK, bufV = &hd.tailK, &hd.tailV
-		} else {
-			*bufK, *bufV = append((*bufK)[:0], hd.tailK...), append((*bufV)[:0], hd.tailV...)
+	if len(s.Pos) < BlockRows {
+		for h := range l.Heads {
+			e.append(&l.Heads[h], h, s, k, v)
 		}
-		appendRows(bufK, k, len(s.Pos), heads, h, hd.dim)
-		appendRows(bufV, v, len(s.Pos), heads, h, hd.dim)
-		e.k[h], e.v[h] = *bufK, *bufV
-		e.encode(hd, h)
+	} else {
+		l.Run(heads, func(h int) { e.append(&l.Heads[h], h, s, k, v) })
 	}
+	most := 0
+	for _, b := range e.blocks {
+		most = max(most, len(b))
+	}
+	if most > 0 {
+		l.Run(2*most*heads, func(i int) { e.encode(i/2%heads, i/2/heads, i%2) })
+	}
+}
+
+// append appends a tile's rows to head h.
+func (e *exactRows) append(hd *Head, h int, s Step, k, v []float32) {
+	hd.label(s)
+	bufK, bufV := &e.bufK[h], &e.bufV[h]
+	if hd.Len()-hd.sealed <= BlockRows {
+		bufK, bufV = &hd.tailK, &hd.tailV
+	} else {
+		*bufK, *bufV = append((*bufK)[:0], hd.tailK...), append((*bufV)[:0], hd.tailV...)
+	}
+	heads := len(e.k)
+	appendRows(bufK, k, len(s.Pos), heads, h, hd.dim)
+	appendRows(bufV, v, len(s.Pos), heads, h, hd.dim)
+	e.k[h], e.v[h] = *bufK, *bufV
+	e.reserve(hd, h)
 }
 
 // label appends the columns of a tile's rows.
@@ -64,36 +81,46 @@ func appendRows(dst *[]byte, x []float32, n, heads, h, dim int) {
 	}
 }
 
-// encode makes the blocks that head h's rows fill.
-func (e *exactRows) encode(hd *Head, h int) {
+// reserve makes the blocks that head h's rows fill, which are to be encoded.
+func (e *exactRows) reserve(hd *Head, h int) {
 	e.blocks[h] = e.blocks[h][:0]
-	rows := len(e.k[h]) / quant.F32.Size(1, hd.dim)
-	n := rows / BlockRows
+	n := len(e.k[h]) / quant.F32.Size(BlockRows, hd.dim)
 	if n == 0 {
 		return
 	}
 	mem := make([]byte, n*(hd.k.Size(BlockRows, hd.dim)+hd.v.Size(BlockRows, hd.dim)))
-	for j := range n {
-		k := e.encodeTo(&mem, hd.k, f32(e.k[h], hd.dim), j*BlockRows)
-		v := e.encodeTo(&mem, hd.v, f32(e.v[h], hd.dim), j*BlockRows)
-		e.blocks[h] = append(e.blocks[h], block{k: k, v: v, live: ascending[:]})
+	take := func(f quant.Format) quant.Matrix {
+		size := f.Size(BlockRows, hd.dim)
+		m := quant.Matrix{Format: f, Rows: BlockRows, Cols: hd.dim, Data: mem[:size:size]}
+		mem = mem[size:]
+		return m
+	}
+	for range n {
+		e.blocks[h] = append(e.blocks[h], block{k: take(hd.k), v: take(hd.v), live: ascending[:]})
 	}
 	extentOf(e.blocks[h])
 }
 
-// encodeTo encodes rows j, …, j+BlockRows-1 of x at the beginning of mem, which
-// becomes the rest.
-func (e *exactRows) encodeTo(mem *[]byte, f quant.Format, x quant.Matrix, j int) quant.Matrix {
-	if len(e.row) < BlockRows*x.Cols {
-		e.row = make([]float32, BlockRows*x.Cols)
+// encode encodes the keys of block j of head h, or the values for part 1, if there
+// is such a block. Goroutines may do different ones at the same time.
+func (e *exactRows) encode(h, j, part int) {
+	if j >= len(e.blocks[h]) {
+		return
 	}
-	x.Decode(e.row, j, j+BlockRows)
-	size := f.Size(BlockRows, x.Cols)
-	m := quant.Matrix{Format: f, Rows: BlockRows, Cols: x.Cols, Data: (*mem)[:size:size]}
-	*mem = (*mem)[size:]
-	f.Encode(m.Data, e.row, m.Rows, m.Cols)
-	return m
+	m, x := e.blocks[h][j].k, e.k[h]
+	if part == 1 {
+		m, x = e.blocks[h][j].v, e.v[h]
+	}
+	row := encodeScratch.Get().(*[]float32)
+	defer encodeScratch.Put(row)
+	n := BlockRows * m.Cols
+	*row = slices.Grow((*row)[:0], n)[:n]
+	f32(x, m.Cols).Decode(*row, j*BlockRows, (j+1)*BlockRows)
+	m.Format.Encode(m.Data, *row, BlockRows, m.Cols)
 }
+
+// encodeScratch has the rows of a block.
+var encodeScratch = sync.Pool{New: func() any { return new([]float32) }}
 
 // store moves the rows into the layer: full blocks, and the rest as its tail.
 func (e *exactRows) store(l *Layer) {

@@ -167,7 +167,7 @@ DATA gemvCodesQ4_0<>+60(SB)/4, $0x00270026
 GLOBL gemvCodesQ4_0<>(SB), RODATA|NOPTR, $64
 
 // func gemvQ8_0AVX512(dst *float32, ld int, w *byte, far int, stride int, codes *int8, meta *byte, blocks int, count int)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, AVX512VNNI, F16C, FMA3
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, AVX512VNNI, F16C, FMA3, MMX+
 TEXT ·gemvQ8_0AVX512(SB), NOSPLIT, $0-72
 	MOVQ   dst+0(FP), AX
 	MOVQ   ld+8(FP), CX
@@ -297,6 +297,18 @@ several:
 	VFMADD231PS     X8, X1, X0
 	VFMADD231PS     X10, X4, X0
 	VFMADD231PS     X12, X6, X0
+	PREFETCHT0      1536(DX)
+	PREFETCHT0      1600(DX)
+	PREFETCHT0      1664(DX)
+	PREFETCHT0      1536(DX)(BX*1)
+	PREFETCHT0      1600(DX)(BX*1)
+	PREFETCHT0      1664(DX)(BX*1)
+	PREFETCHT0      1536(DX)(BX*2)
+	PREFETCHT0      1600(DX)(BX*2)
+	PREFETCHT0      1664(DX)(BX*2)
+	PREFETCHT0      1536(DX)(DI*1)
+	PREFETCHT0      1600(DX)(DI*1)
+	PREFETCHT0      1664(DX)(DI*1)
 	ADDQ            $0x00000088, DX
 	ADDQ            $0x00000080, R8
 	ADDQ            $0x30, R9
@@ -361,7 +373,7 @@ store:
 	RET
 
 // func gemvQ4_0AVX512(dst *float32, ld int, w *byte, far int, stride int, codes *int8, meta *byte, blocks int, count int)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, AVX512VNNI, F16C, FMA3
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, AVX512VNNI, F16C, FMA3, MMX+
 TEXT ·gemvQ4_0AVX512(SB), NOSPLIT, $0-72
 	MOVQ   dst+0(FP), AX
 	MOVQ   ld+8(FP), CX
@@ -467,6 +479,14 @@ several:
 	VFMADD231PS     X6, X1, X0
 	VFMADD231PS     X7, X2, X0
 	VFMADD231PS     X12, X4, X0
+	PREFETCHT0      1536(DX)
+	PREFETCHT0      1600(DX)
+	PREFETCHT0      1536(DX)(BX*1)
+	PREFETCHT0      1600(DX)(BX*1)
+	PREFETCHT0      1536(DX)(BX*2)
+	PREFETCHT0      1600(DX)(BX*2)
+	PREFETCHT0      1536(DX)(DI*1)
+	PREFETCHT0      1600(DX)(DI*1)
 	ADDQ            $0x48, DX
 	ADDQ            $0x00000080, R8
 	ADDQ            $0x30, R9

@@ -54,9 +54,7 @@ func (g *gemv) kernel(name string, size int, f gemvFormat) {
 	for k := range sums {
 		g.VFMADD231PS(scales[k], sums[k], acc)
 	}
-	if !g.wide() { // as in superKernels
-		g.rows.fetchRows(g.asm, g.step*size)
-	}
+	g.rows.fetchRows(g.asm, g.step*size)
 	g.next(g.step, size)
 	g.SUBQ(imm(g.step), left)
 	g.JGE(LabelRef("several"))

@@ -1,5 +1,7 @@
 package quant
 
+import "github.com/winnowlm/winnow/internal/vec"
+
 // IQ4_NL is GGUF's block of 32 columns in 18 bytes: d in half precision, then
 // codes laid out as in Q4_0; value = d·iq4Levels[code].
 var IQ4_NL Format = &blockFormat{
@@ -45,10 +47,7 @@ func recodeIQ4_NL(r *recodedRows, src []byte) bool {
 
 // recodeLevels is unpackLevels for bytes.
 func recodeLevels(dst, src []byte, levels *[16]int8) {
-	to, from := (*[blockCols]byte)(dst), (*[blockCols / 2]byte)(src)
-	for i, c := range from {
-		to[i], to[i+blockCols/2] = byte(levels[c&15]), byte(levels[c>>4])
-	}
+	vec.Look((*[blockCols]byte)(dst), (*[blockCols / 2]byte)(src), levels)
 }
 
 // unpackLevels looks 32 codes up, laid out as in Q4_0.

@@ -50,6 +50,16 @@ func Groups(dst []float32, src []byte, c Code, width int, next []byte) {
 	groups(dst, src, c, width, next)
 }
 
+// Look writes the levels of 32 codes of 4 bits, of which the first 16 are in the
+// low halves of src and the last 16 in the high ones.
+func Look(dst *[32]byte, src *[16]byte, levels *[16]int8) { look(dst, src, levels) }
+
+func lookGo(dst *[32]byte, src *[16]byte, levels *[16]int8) {
+	for i, c := range src {
+		dst[i], dst[i+len(src)] = byte(levels[c&15]), byte(levels[c>>4])
+	}
+}
+
 func levelsGo(dst []float32, src []byte, c Code) {
 	bits := c.Bits()
 	for i := range dst {

@@ -49,3 +49,11 @@ func groups(dst []float32, src []byte, c Code, width int, next []byte) {
 		groupsE5M2AVX2(&dst[0], &src[0], n, width, first(next, src))
 	}
 }
+
+func look(dst *[32]byte, src *[16]byte, levels *[16]int8) {
+	if level >= cpu.AVX2 {
+		lookAVX2(&dst[0], &src[0], &levels[0])
+		return
+	}
+	lookGo(dst, src, levels)
+}

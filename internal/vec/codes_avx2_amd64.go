@@ -63,3 +63,8 @@ func codesE5M2AVX2(dst *float32, src *byte, n int, next *byte)
 //
 //go:noescape
 func groupsE5M2AVX2(dst *float32, src *byte, groups int, width int, next *byte)
+
+// Writes the levels of 32 codes of 4 bits, the low halves first.
+//
+//go:noescape
+func lookAVX2(dst *byte, src *byte, levels *int8)

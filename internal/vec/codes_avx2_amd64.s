@@ -596,3 +596,20 @@ loop:
 	JNZ          group
 	VZEROUPPER
 	RET
+
+// func lookAVX2(dst *byte, src *byte, levels *int8)
+// Requires: AVX
+TEXT ·lookAVX2(SB), NOSPLIT, $0-24
+	MOVQ    dst+0(FP), AX
+	MOVQ    src+8(FP), CX
+	MOVQ    levels+16(FP), DX
+	VMOVDQU (CX), X0
+	VMOVDQU (DX), X2
+	VPSRLW  $0x04, X0, X1
+	VPAND   codeNibble<>+0(SB), X0, X0
+	VPSHUFB X0, X2, X0
+	VMOVDQU X0, (AX)
+	VPAND   codeNibble<>+0(SB), X1, X1
+	VPSHUFB X1, X2, X1
+	VMOVDQU X1, 16(AX)
+	RET

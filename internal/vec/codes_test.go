@@ -32,6 +32,26 @@ func TestLevelsAreTheSameAtAllLevels(t *testing.T) {
 	}
 }
 
+func TestLookIsTheSameAtAllLevels(t *testing.T) {
+	r := testRand(4)
+	for range 100 {
+		var levels [16]int8
+		src, dst := make([]byte, 1+16)[1:], make([]byte, 3+32+1)
+		for i := range levels {
+			levels[i], src[i] = int8(r.Uint32()), byte(r.Uint32())
+		}
+		dst[2], dst[35] = 77, 77
+		var want [32]byte
+		lookGo(&want, (*[16]byte)(src), &levels)
+		eachLevel(t, func(t *testing.T) {
+			clear(dst[3:35])
+			Look((*[32]byte)(dst[3:]), (*[16]byte)(src), &levels)
+			require.Equal(t, want[:], dst[3:35])
+			require.Equal(t, [2]byte{77, 77}, [2]byte{dst[2], dst[35]})
+		})
+	}
+}
+
 func TestLevelsOfKnownCodes(t *testing.T) {
 	for _, x := range []struct {
 		c    Code

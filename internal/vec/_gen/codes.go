@@ -28,11 +28,27 @@ func codesKernels(a *asm) {
 		c.decode(k)
 		c.groups(k)
 	}
+	c.look()
 }
 
 type codes struct {
 	*asm
 	nibble, pair, mag, sign, nan, rebias Mem
+}
+
+func (c *codes) look() {
+	c.fn("look", "func(dst, src *byte, levels *int8)", "Writes the levels of 32 codes of 4 bits, the low halves first.")
+	dst, src, levels := c.arg("dst"), c.arg("src"), c.arg("levels")
+	low, high, table := c.XMM(), c.XMM(), c.XMM()
+	c.VMOVDQU(Mem{Base: src}, low)
+	c.VMOVDQU(Mem{Base: levels}, table)
+	c.VPSRLW(Imm(4), low, high)
+	for i, v := range []reg.VecVirtual{low, high} {
+		c.VPAND(c.nibble, v, v)
+		c.VPSHUFB(v, table, v)
+		c.VMOVDQU(v, Mem{Base: dst, Disp: 16 * i})
+	}
+	c.RET() // no wide registers
 }
 
 func (c *codes) decode(k code) {

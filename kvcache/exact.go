@@ -46,6 +46,8 @@ func (e *exactRows) append(hd *Head, h int, s Step, k, v []float32) {
 	bufK, bufV := &e.bufK[h], &e.bufV[h]
 	if hd.Len()-hd.sealed <= BlockRows {
 		bufK, bufV = &hd.tailK, &hd.tailV
+		full := quant.F32.Size(BlockRows, hd.dim)
+		*bufK, *bufV = slices.Grow(*bufK, full-len(*bufK)), slices.Grow(*bufV, full-len(*bufV))
 	} else {
 		*bufK, *bufV = append((*bufK)[:0], hd.tailK...), append((*bufV)[:0], hd.tailV...)
 	}

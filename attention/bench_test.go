@@ -1,6 +1,7 @@
 package attention_test
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -20,27 +21,34 @@ var benchShapes = []struct {
 	{"1b", attention.Params{NumHeads: 32, NumKVHeads: 8, HeadDim: 64, Scale: 0.125}},
 }
 
-const benchRows = 4096 // of a head
+const (
+	benchRows   = 4096 // of a head
+	benchExtent = 32   // its blocks that lie one after another, as in a cache
+)
 
-// benchViews returns what some layers show, in blocks of memory of their own.
+// benchViews returns what some layers show.
 func benchViews(f quant.Format, p attention.Params, layers int) []attention.View {
 	x := normal(rand.New(rand.NewPCG(1, 2)), attention.BlockRows*p.HeadDim)
 	k := quant.Pack(quant.Keys(f, p.HeadDim), x, attention.BlockRows, p.HeadDim)
 	v := quant.Pack(quant.Values(f), x, attention.BlockRows, p.HeadDim)
-	block := func(m quant.Matrix) quant.Matrix {
-		m.Data = slices.Clone(m.Data)
-		return m
-	}
 	views := make([]attention.View, layers)
 	for i := range views {
 		views[i].Heads = make([][]attention.Span, p.NumKVHeads)
 	}
-	for lo := 0; lo < benchRows; lo += attention.BlockRows {
+	pos := positions(0, benchRows)
+	for lo := 0; lo < benchRows; lo += benchExtent * attention.BlockRows {
 		for i := range views {
 			for h := range p.NumKVHeads {
-				views[i].Heads[h] = append(views[i].Heads[h], attention.Span{
-					K: block(k), V: block(v), Pos: positions(lo, attention.BlockRows), At: int32(lo), Until: attention.Forever,
-				})
+				mem := bytes.Repeat(slices.Concat(k.Data, v.Data), benchExtent)
+				block := func(m quant.Matrix) quant.Matrix {
+					m.Data, mem = mem[:len(m.Data)], mem[len(m.Data):]
+					return m
+				}
+				for at := lo; at < lo+benchExtent*attention.BlockRows; at += attention.BlockRows {
+					views[i].Heads[h] = append(views[i].Heads[h], attention.Span{
+						K: block(k), V: block(v), Pos: pos[at:][:attention.BlockRows], At: int32(at), Until: attention.Forever,
+					})
+				}
 			}
 		}
 	}
@@ -56,12 +64,12 @@ func positions(first, n int) []int32 {
 }
 
 // benchmark times the attention of n queries to layers in turn, of which the
-// processor's caches hold none if bytes is large.
-func benchmark(b *testing.B, n, bytes int, report func(b *testing.B, p attention.Params, f quant.Format)) {
+// processor's caches hold none if size is large.
+func benchmark(b *testing.B, n, size int, report func(b *testing.B, p attention.Params, f quant.Format)) {
 	for _, s := range benchShapes {
 		for _, f := range []quant.Format{quant.F16, quant.Int8} {
 			b.Run(fmt.Sprintf("%s/%s", s.name, f.Name()), func(b *testing.B) {
-				views := benchViews(f, s.p, max(1, bytes/layerBytes(f, s.p)))
+				views := benchViews(f, s.p, max(1, size/layerBytes(f, s.p)))
 				q := normal(rand.New(rand.NewPCG(1, 2)), n*s.p.NumHeads*s.p.HeadDim)
 				out, pos := make([]float32, len(q)), positions(benchRows, n)
 				var w attention.Work

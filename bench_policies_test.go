@@ -60,6 +60,7 @@ func BenchmarkPolicies(b *testing.B) {
 		{"Random", policy.Random{}},
 		{"Recycled", policy.Recycled{TopK: 1024}},
 		{"Recycled-SnapKV", policy.Recycled{Over: policy.SnapKV{Budget: 4096}, TopK: 1024}},
+		{"none-again", nil}, // how much the machine has changed meanwhile
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			d := newDeep(b, m, kvcache.Config{Policy: c.p}, 16384)

@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/winnowlm/winnow/kvcache"
 	"github.com/winnowlm/winnow/kvcache/policy"
@@ -82,5 +83,41 @@ func BenchmarkPolicies(b *testing.B) {
 			}
 			runtime.KeepAlive(d)
 		})
+	}
+}
+
+// BenchmarkTurns generates ten tokens at a time, by turns, with the full cache,
+// with SnapKV and with Recycled, so that a machine whose speed changes from
+// minute to minute slows all down alike. A full step of Recycled is one of ten.
+func BenchmarkTurns(b *testing.B) {
+	m := benchWeights(b)
+	const tokens = 10
+	token := []int32{1}
+	turns := []struct {
+		name string
+		p    kvcache.Policy
+		d    *deep
+		took time.Duration
+	}{
+		{name: "none"},
+		{name: "SnapKV", p: policy.SnapKV{Budget: 1024}},
+		{name: "Recycled", p: policy.Recycled{TopK: 1024}},
+		{name: "Recycled-SnapKV", p: policy.Recycled{Over: policy.SnapKV{Budget: 4096}, TopK: 1024}},
+	}
+	for i := range turns {
+		turns[i].d = newDeep(b, m, kvcache.Config{Policy: turns[i].p}, 16384)
+		turns[i].d.read(b, token, kvcache.Step{})
+	}
+	for b.Loop() {
+		for i := range turns {
+			start := time.Now()
+			for range tokens {
+				turns[i].d.read(b, token, kvcache.Step{})
+			}
+			turns[i].took += time.Since(start)
+		}
+	}
+	for _, t := range turns {
+		b.ReportMetric(float64(b.N*tokens)/t.took.Seconds(), t.name+"-tok/s")
 	}
 }

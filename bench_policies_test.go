@@ -29,7 +29,8 @@ func resident() (int64, bool) {
 }
 
 // BenchmarkPolicies generates behind 16384 tokens under each policy with a
-// budget of 1024 rows a head, f16, and reports the cache's bytes, the Go heap and
+// budget of 1024 rows a head, f16, and reports how long it took to fill the cache
+// and to choose what stays, the cache's bytes, the Go heap and
 // the process's memory, the latter two without the mapped weights but with what
 // the model keeps of its own. WINNOW_MODEL names the model.
 func BenchmarkPolicies(b *testing.B) {
@@ -64,7 +65,9 @@ func BenchmarkPolicies(b *testing.B) {
 		{"none-again", nil}, // how much the machine has changed meanwhile
 	} {
 		b.Run(c.name, func(b *testing.B) {
+			start := time.Now()
 			d := newDeep(b, m, kvcache.Config{Policy: c.p}, 16384)
+			filled := time.Since(start)
 			token := []int32{1}
 			d.read(b, token, kvcache.Step{})
 			b.ReportAllocs()
@@ -72,6 +75,7 @@ func BenchmarkPolicies(b *testing.B) {
 				d.read(b, token, kvcache.Step{})
 			}
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "tok/s")
+			b.ReportMetric(filled.Seconds(), "prompt-s")
 			b.ReportMetric(float64(d.kv.Bytes())/(1<<20), "cache-MiB")
 			d.s = model.Scratch{}
 			var mem runtime.MemStats

@@ -1,10 +1,6 @@
 package quant
 
-import (
-	"math"
-
-	"github.com/winnowlm/winnow/internal/vec"
-)
+import "github.com/winnowlm/winnow/internal/vec"
 
 // codec packs levels, in units of a scale, as codes of some bits, the first in
 // the lowest bits of a byte.
@@ -61,10 +57,17 @@ func (c *codec) put(dst []byte, level []float32) int {
 	return len(level) / per
 }
 
-// nearest rounds x, ties to even, to the codes lo..hi; NaN counts as 0.
+// nearest rounds x, ties to even, to the codes lo..hi, which are below 2^22 in
+// magnitude; NaN counts as 0.
 func nearest(x float32, lo, hi int) int {
-	if x != x {
+	const round = 0x1.8p23 // added and taken off again, it rounds to an integer
+	switch least, most := float32(lo), float32(hi); {
+	case x != x:
 		return 0
+	case x < least:
+		return lo
+	case x > most:
+		return hi
 	}
-	return int(max(float64(lo), min(math.RoundToEven(float64(x)), float64(hi))))
+	return int(x + round - round)
 }

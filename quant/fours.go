@@ -53,8 +53,16 @@ func (f *fours) appendRow(dst []byte, m Matrix, j int) []byte {
 
 func (f *fours) setRow(m Matrix, j int, row []byte) {
 	copy(m.Data[j*scaleSize:], row[:scaleSize])
-	for d, c := range row[scaleSize:] {
-		m.Data[f.at(m.Rows, m.Cols, j, d)] = c ^ flipSign
+	codes, dst := row[scaleSize:], m.Data[f.at(m.Rows, m.Cols, j, 0):]
+	if f.values {
+		four := min(4, m.Rows-j/4*4)
+		for d, c := range codes {
+			dst[d*four] = c ^ flipSign
+		}
+		return
+	}
+	for d := 0; d < len(codes); d += 4 {
+		binary.LittleEndian.PutUint32(dst[d*m.Rows:], binary.LittleEndian.Uint32(codes[d:])^0x01010101*flipSign)
 	}
 }
 
@@ -78,11 +86,11 @@ func (f *fours) copyRows(m Matrix, i int, from Matrix, rows []int32) {
 }
 
 func (f *fours) Encode(dst []byte, src []float32, rows, cols int) {
-	m := Matrix{Format: f, Rows: rows, Cols: cols, Data: dst}
-	row := make([]byte, f.rowSize(cols))
+	plain := make([]byte, f.Size(rows, cols))
+	f.grouped.Encode(plain, src, rows, cols)
+	m, size := Matrix{Format: f, Rows: rows, Cols: cols, Data: dst}, f.rowSize(cols)
 	for j := range rows {
-		f.grouped.Encode(row, src[j*cols:][:cols], 1, cols)
-		f.setRow(m, j, row)
+		f.setRow(m, j, plain[j*size:][:size])
 	}
 }
 

@@ -138,7 +138,12 @@ func span(x []float32, step int) (lo, hi float32) {
 	lo, hi = float32(math.Inf(1)), float32(math.Inf(-1))
 	for i := 0; i < len(x); i += step {
 		if v := x[i]; v-v == 0 {
-			lo, hi = min(lo, v), max(hi, v)
+			if v < lo {
+				lo = v
+			}
+			if v > hi {
+				hi = v
+			}
 		}
 	}
 	if lo > hi {

@@ -58,14 +58,14 @@ func recodeIQ4_XS(r *recodedRows, src []byte) bool {
 	if d64 > 65504 || d64 < -65504 {
 		return false
 	}
-	high := binary.LittleEndian.Uint16(src[2:])
+	high, scales := binary.LittleEndian.Uint16(src[2:]), [2]uint16{float16.Fromfloat32(d64).Bits(), d}
 	for g := range superCols / blockCols {
 		products := &iq4Products[scaleIQ4_XS(src, high, g)]
 		for p := range products {
-			recodeLevels(r.parts[p][g*sizeQ8_0+2:], src[8+16*g:], &products[p])
+			to := (*[sizeQ8_0]byte)(r.parts[p][g*sizeQ8_0:])
+			binary.LittleEndian.PutUint16(to[:], scales[p])
+			recodeLevels(to[2:], src[8+16*g:], &products[p])
 		}
-		binary.LittleEndian.PutUint16(r.parts[0][g*sizeQ8_0:], float16.Fromfloat32(d64).Bits())
-		binary.LittleEndian.PutUint16(r.parts[1][g*sizeQ8_0:], d)
 	}
 	return true
 }

@@ -182,8 +182,8 @@ func budgetInBytes(t *testing.T, m model.Model, c Case) {
 	}
 }
 
-// allocations checks that generating allocates nothing, but for the blocks
-// that rows fill, which are fewer than the steps.
+// allocations checks that generating allocates nothing but where rows fill a
+// block, which few steps do.
 func allocations(t *testing.T, m model.Model, c Case) {
 	r := newRun(t, m, kvcache.Config{Policy: c.policy()}).read(promptLen)
 	for range 2 * kvcache.BlockRows { // until buffers have their sizes
@@ -192,5 +192,11 @@ func allocations(t *testing.T, m model.Model, c Case) {
 	if race.Enabled {
 		t.Skip("the race detector runs, under which pools forget what they hold")
 	}
-	require.Zero(t, testing.AllocsPerRun(kvcache.BlockRows, r.step), "allocations per generated token")
+	some := 0
+	for range kvcache.BlockRows {
+		if testing.AllocsPerRun(1, r.step) > 0 {
+			some++
+		}
+	}
+	require.LessOrEqual(t, some, kvcache.BlockRows/4, "generated tokens of %d that allocate", kvcache.BlockRows)
 }

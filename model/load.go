@@ -180,26 +180,21 @@ func Values(src *weights.Source, name string) (x []float32, rows, cols int, err 
 	rows, cols = info.Shape[0], info.Shape[1]
 	ld := &loader{src: src, block: fp8Block(src.Config)}
 	t := ld.tensor(name, rows, cols)
-	switch {
-	case ld.err != nil:
-	case encodingOf(t.Type) != nil:
-		m := ld.coded(t)
-		if ld.err != nil {
-			break
-		}
-		x = make([]float32, rows*cols)
-		for j := range rows {
-			m.decode(x[j*cols:][:cols], j)
-		}
-	default:
+	var decode func(row []float32, j int)
+	if ld.err == nil && encodingOf(t.Type) != nil {
+		decode = ld.coded(t).decode
+	} else {
 		m := ld.stored(t, rows, cols)
-		if ld.err != nil {
-			break
-		}
-		x = make([]float32, rows*cols)
-		m.Decode(x, 0, rows)
+		decode = func(row []float32, j int) { m.Decode(row, j, j+1) }
 	}
-	return x, rows, cols, ld.err
+	if ld.err != nil {
+		return nil, 0, 0, ld.err
+	}
+	x = make([]float32, rows*cols)
+	for j := range rows {
+		decode(x[j*cols:][:cols], j)
+	}
+	return x, rows, cols, nil
 }
 
 func (ld *loader) matrix(name string, rows, cols int) quant.Matrix {

@@ -155,16 +155,23 @@ func (p ExpectedAttention) weigh(score []float32, l *kvcache.Layer, h int) {
 	if p.KeysOnly {
 		return
 	}
-	hd := &l.Heads[h]
+	for j, length := range valueLengths(l.Floats(len(score)), l, &l.Heads[h]) {
+		score[j] = (score[j] + float32(p.Epsilon)) * length
+	}
+}
+
+// valueLengths writes to dst the lengths of the values of a head's first rows.
+func valueLengths(dst []float32, l *kvcache.Layer, hd *kvcache.Head) []float32 {
 	v := l.Floats(kvcache.BlockRows * hd.Dim())
-	for lo := 0; lo < len(score); lo += kvcache.BlockRows {
-		n := min(kvcache.BlockRows, len(score)-lo)
+	for lo := 0; lo < len(dst); lo += kvcache.BlockRows {
+		n := min(kvcache.BlockRows, len(dst)-lo)
 		hd.Rows(nil, v, lo, lo+n)
 		for j := range n {
 			own := v[j*hd.Dim():][:hd.Dim()]
-			score[lo+j] = (score[lo+j] + float32(p.Epsilon)) * float32(math.Sqrt(dot(own, own)))
+			dst[lo+j] = float32(math.Sqrt(dot(own, own)))
 		}
 	}
+	return dst
 }
 
 func dot(a, b []float32) float64 {

@@ -2,7 +2,6 @@ package policy
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"sort"
 
@@ -98,26 +97,14 @@ func (p NonCausalAttention) Rank(l *kvcache.Layer, s kvcache.Step, _ *attention.
 	score := make([][]float32, len(l.Heads))
 	for h := range score {
 		hd := &l.Heads[h]
-		all := weighted(l.Floats(hd.Len()), l, hd)
+		all := valueLengths(l.Floats(hd.Len()), l, hd)
+		for j, got := range hd.Score() {
+			all[j] *= got
+		}
 		score[h] = Average.pool(l.Floats(hd.Len()), all, nonCausalKernel)[:max(0, hd.Len()-p.Recent)]
 		protect(score[h], p.Sink)
 	}
 	return score, same(l, p.Budget-p.Recent)
-}
-
-// weighted writes to dst the scores in a head's column times the lengths of the
-// values.
-func weighted(dst []float32, l *kvcache.Layer, hd *kvcache.Head) []float32 {
-	v, score := l.Floats(kvcache.BlockRows*hd.Dim()), hd.Score()
-	for lo := 0; lo < len(dst); lo += kvcache.BlockRows {
-		hi := min(lo+kvcache.BlockRows, len(dst))
-		hd.Rows(nil, v, lo, hi)
-		for j := lo; j < hi; j++ {
-			own := v[(j-lo)*hd.Dim():][:hd.Dim()]
-			dst[j] = score[j] * float32(math.Sqrt(dot(own, own)))
-		}
-	}
-	return dst
 }
 
 // chunk is the queries of a prompt that have not voted yet.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"sort"
 
 	"github.com/winnowlm/winnow/attention"
 	"github.com/winnowlm/winnow/kvcache"
@@ -229,7 +228,7 @@ func (f *fullStep) forget(l *kvcache.Layer) {
 
 // older returns how many of the head's rows there were at the full step.
 func (f *fullStep) older(pos []int32) int {
-	return sort.Search(len(pos), func(j int) bool { return pos[j] > f.pos })
+	return slotOf(pos, f.pos+1)
 }
 
 // gather has head h copy the rows that were chosen, if they are at most half of

@@ -31,6 +31,7 @@ LIB = os.path.join(HOME, "node_modules/@node-llama-cpp/linux-x64/bins/linux-x64"
 
 def install(package, folder):
     """Installs a package with its libraries ready-made."""
+    os.makedirs(HOME, exist_ok=True)
     if not os.path.isdir(folder):
         subprocess.run(["npm", "install", "--prefix", HOME, "--ignore-scripts", "--omit=optional", package], check=True, stdout=sys.stderr)
 

@@ -9,7 +9,7 @@ are and turns queries and keys itself; logits are those of the last token.
 import sys
 
 import numpy as np
-from onnx import TensorProto, checker, helper, numpy_helper, save
+from onnx import TensorProto, helper, numpy_helper, save
 
 LAYERS, WIDTH, HIDDEN, HEADS, KV, DIM, VOCAB, CONTEXT = 30, 576, 1536, 9, 3, 64, 49152, 2048
 MS = "com.microsoft"
@@ -27,9 +27,8 @@ def constant(name, x):
     return name
 
 
-def node(op, inputs, out, domain="", outputs=1, **attributes):
-    outs = [out] if outputs == 1 else out
-    nodes.append(helper.make_node(op, inputs, outs, domain=domain, **attributes))
+def node(op, inputs, out, *others, domain="", **attributes):
+    nodes.append(helper.make_node(op, inputs, [out, *others], domain=domain, **attributes))
     return out
 
 
@@ -51,8 +50,8 @@ def main():
         for t in "kv":
             inputs.append(info(p + "p" + t, TensorProto.FLOAT, [1, KV, "past", DIM]))
             outputs.append(info(p + "n" + t, TensorProto.FLOAT, [1, KV, "total", DIM]))
-        node("GroupQueryAttention", [q, k, v, p + "pk", p + "pv", "seqlens_k", "total_len", cos, sin], [p + "a", p + "nk", p + "nv"],
-             MS, 3, num_heads=HEADS, kv_num_heads=KV, do_rotary=1)
+        node("GroupQueryAttention", [q, k, v, p + "pk", p + "pv", "seqlens_k", "total_len", cos, sin], p + "a", p + "nk", p + "nv",
+             domain=MS, num_heads=HEADS, kv_num_heads=KV, do_rotary=1)
         x = node("Add", [x, node("MatMul", [p + "a", weight(p + "o_w", HEADS * DIM, WIDTH)], p + "o")], p + "x1")
         h = norm(x, p + "norm2")
         gate, up = (node("MatMul", [h, weight(p + n + "_w", WIDTH, HIDDEN)], p + n) for n in ("gate", "up"))

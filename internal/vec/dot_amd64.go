@@ -16,10 +16,13 @@ func registers(cols int) int {
 	return 0
 }
 
+// wideVectors is the most vectors that a kernel takes at once.
+const wideVectors = 6
+
 // tokensOf returns how many of n vectors a kernel takes at once.
 func tokensOf(lanes, n int) int {
-	if lanes == 16 && n >= 6 {
-		return 6
+	if lanes == 16 && n >= wideVectors {
+		return wideVectors
 	}
 	return min(3, n)
 }
@@ -29,6 +32,11 @@ func dot(f format, dst []float32, ld int, x []float32, n int, w []byte, stride, 
 	if lanes == 0 || cols == 0 {
 		dotGo(f, dst, ld, x, n, w, stride, rows, cols)
 		return
+	}
+	if q := dotPanel(f, lanes, dst, ld, x, n, w, stride, rows, cols); q == n {
+		return
+	} else if q > 0 {
+		dst, x, n = dst[q*ld:], x[q*cols:], n-q
 	}
 	step := rows
 	if n > tokensOf(lanes, n) && stride > 0 {

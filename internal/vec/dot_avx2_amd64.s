@@ -110,9 +110,6 @@ last8:
 
 sum8:
 	MOVQ         AX, R9
-	MOVQ         BX, R10
-	LEAQ         (R10)(SI*2), R10
-	LEAQ         (R10)(SI*2), R10
 	VHADDPS      Y1, Y0, Y0
 	VHADDPS      Y3, Y2, Y1
 	VHADDPS      Y1, Y0, Y0
@@ -163,7 +160,6 @@ last1:
 
 sum1:
 	MOVQ         AX, DI
-	MOVQ         BX, R9
 	VHADDPS      Y0, Y0, Y1
 	VHADDPS      Y0, Y0, Y0
 	VHADDPS      Y0, Y1, Y0
@@ -268,7 +264,6 @@ last4:
 
 sum4:
 	MOVQ         AX, R11
-	MOVQ         SI, R12
 	VHADDPS      Y1, Y0, Y0
 	VHADDPS      Y3, Y2, Y1
 	VHADDPS      Y1, Y0, Y0
@@ -325,7 +320,6 @@ last1:
 
 sum1:
 	MOVQ         AX, R8
-	MOVQ         SI, R9
 	VHADDPS      Y0, Y0, Y2
 	VHADDPS      Y0, Y0, Y0
 	VHADDPS      Y0, Y2, Y0
@@ -455,7 +449,6 @@ last4:
 
 sum4:
 	MOVQ         AX, R11
-	MOVQ         SI, R12
 	VHADDPS      Y1, Y0, Y0
 	VHADDPS      Y3, Y2, Y1
 	VHADDPS      Y1, Y0, Y0
@@ -525,7 +518,6 @@ last1:
 
 sum1:
 	MOVQ         AX, R8
-	MOVQ         SI, R9
 	VHADDPS      Y0, Y0, Y3
 	VHADDPS      Y0, Y0, Y0
 	VHADDPS      Y0, Y3, Y0
@@ -655,9 +647,6 @@ last8:
 
 sum8:
 	MOVQ         AX, R9
-	MOVQ         BX, R10
-	LEAQ         (R10)(SI*2), R10
-	LEAQ         (R10)(SI*2), R10
 	VHADDPS      Y1, Y0, Y0
 	VHADDPS      Y3, Y2, Y1
 	VHADDPS      Y1, Y0, Y0
@@ -708,7 +697,6 @@ last1:
 
 sum1:
 	MOVQ         AX, DI
-	MOVQ         BX, R9
 	VHADDPS      Y0, Y0, Y1
 	VHADDPS      Y0, Y0, Y0
 	VHADDPS      Y0, Y1, Y0
@@ -811,7 +799,6 @@ last4:
 
 sum4:
 	MOVQ         AX, R11
-	MOVQ         SI, R12
 	VHADDPS      Y1, Y0, Y0
 	VHADDPS      Y3, Y2, Y1
 	VHADDPS      Y1, Y0, Y0
@@ -868,7 +855,6 @@ last1:
 
 sum1:
 	MOVQ         AX, R8
-	MOVQ         SI, R9
 	VHADDPS      Y0, Y0, Y2
 	VHADDPS      Y0, Y0, Y0
 	VHADDPS      Y0, Y2, Y0
@@ -996,7 +982,6 @@ last4:
 
 sum4:
 	MOVQ         AX, R11
-	MOVQ         SI, R12
 	VHADDPS      Y1, Y0, Y0
 	VHADDPS      Y3, Y2, Y1
 	VHADDPS      Y1, Y0, Y0
@@ -1066,7 +1051,6 @@ last1:
 
 sum1:
 	MOVQ         AX, R8
-	MOVQ         SI, R9
 	VHADDPS      Y0, Y0, Y3
 	VHADDPS      Y0, Y0, Y0
 	VHADDPS      Y0, Y3, Y0
@@ -1220,9 +1204,6 @@ last8:
 
 sum8:
 	MOVQ         AX, R9
-	MOVQ         BX, R10
-	LEAQ         (R10)(SI*2), R10
-	LEAQ         (R10)(SI*2), R10
 	VHADDPS      Y1, Y0, Y0
 	VHADDPS      Y3, Y2, Y1
 	VHADDPS      Y1, Y0, Y0
@@ -1276,7 +1257,6 @@ last1:
 
 sum1:
 	MOVQ         AX, DI
-	MOVQ         BX, R9
 	VHADDPS      Y0, Y0, Y1
 	VHADDPS      Y0, Y0, Y0
 	VHADDPS      Y0, Y1, Y0
@@ -1391,7 +1371,6 @@ last4:
 
 sum4:
 	MOVQ         AX, R11
-	MOVQ         SI, R12
 	VHADDPS      Y1, Y0, Y0
 	VHADDPS      Y3, Y2, Y1
 	VHADDPS      Y1, Y0, Y0
@@ -1451,7 +1430,6 @@ last1:
 
 sum1:
 	MOVQ         AX, R8
-	MOVQ         SI, R9
 	VHADDPS      Y0, Y0, Y2
 	VHADDPS      Y0, Y0, Y0
 	VHADDPS      Y0, Y2, Y0
@@ -1591,7 +1569,6 @@ last4:
 
 sum4:
 	MOVQ         AX, R11
-	MOVQ         SI, R12
 	VHADDPS      Y1, Y0, Y0
 	VHADDPS      Y3, Y2, Y1
 	VHADDPS      Y1, Y0, Y0
@@ -1664,7 +1641,6 @@ last1:
 
 sum1:
 	MOVQ         AX, R8
-	MOVQ         SI, R9
 	VHADDPS      Y0, Y0, Y3
 	VHADDPS      Y0, Y0, Y0
 	VHADDPS      Y0, Y3, Y0

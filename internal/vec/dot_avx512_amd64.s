@@ -118,9 +118,6 @@ last8:
 
 sum8:
 	MOVQ          AX, R9
-	MOVQ          BX, R10
-	LEAQ          (R10)(SI*2), R10
-	LEAQ          (R10)(SI*2), R10
 	VSHUFPS       $0x88, Z1, Z0, Z8
 	VSHUFPS       $0xdd, Z1, Z0, Z0
 	VADDPS        Z0, Z8, Z8
@@ -187,7 +184,6 @@ last1:
 
 sum1:
 	MOVQ          AX, DI
-	MOVQ          BX, R9
 	VSHUFPS       $0x88, Z0, Z0, Z1
 	VSHUFPS       $0xdd, Z0, Z0, Z2
 	VADDPS        Z2, Z1, Z1
@@ -304,7 +300,6 @@ last4:
 
 sum4:
 	MOVQ          AX, R11
-	MOVQ          SI, R12
 	VSHUFPS       $0x88, Z1, Z0, Z8
 	VSHUFPS       $0xdd, Z1, Z0, Z0
 	VADDPS        Z0, Z8, Z8
@@ -377,7 +372,6 @@ last1:
 
 sum1:
 	MOVQ          AX, R8
-	MOVQ          SI, R9
 	VSHUFPS       $0x88, Z0, Z0, Z2
 	VSHUFPS       $0xdd, Z0, Z0, Z3
 	VADDPS        Z3, Z2, Z2
@@ -527,7 +521,6 @@ last4:
 
 sum4:
 	MOVQ          AX, R11
-	MOVQ          SI, R12
 	VSHUFPS       $0x88, Z1, Z0, Z12
 	VSHUFPS       $0xdd, Z1, Z0, Z0
 	VADDPS        Z0, Z12, Z12
@@ -621,7 +614,6 @@ last1:
 
 sum1:
 	MOVQ          AX, R8
-	MOVQ          SI, R9
 	VSHUFPS       $0x88, Z0, Z0, Z3
 	VSHUFPS       $0xdd, Z0, Z0, Z4
 	VADDPS        Z4, Z3, Z3
@@ -847,7 +839,6 @@ sum4:
 	MOVQ          AX, R11
 	LEAQ          (R11)(CX*8), R12
 	LEAQ          (R12)(CX*4), R12
-	MOVQ          SI, R13
 	VSHUFPS       $0x88, Z1, Z0, Z24
 	VSHUFPS       $0xdd, Z1, Z0, Z0
 	VADDPS        Z0, Z24, Z24
@@ -1009,7 +1000,6 @@ sum1:
 	MOVQ          AX, R8
 	LEAQ          (R8)(CX*8), R9
 	LEAQ          (R9)(CX*4), R9
-	MOVQ          SI, R11
 	VSHUFPS       $0x88, Z0, Z0, Z6
 	VSHUFPS       $0xdd, Z0, Z0, Z7
 	VADDPS        Z7, Z6, Z6
@@ -1209,9 +1199,6 @@ last8:
 
 sum8:
 	MOVQ          AX, R9
-	MOVQ          BX, R10
-	LEAQ          (R10)(SI*2), R10
-	LEAQ          (R10)(SI*2), R10
 	VSHUFPS       $0x88, Z1, Z0, Z8
 	VSHUFPS       $0xdd, Z1, Z0, Z0
 	VADDPS        Z0, Z8, Z8
@@ -1278,7 +1265,6 @@ last1:
 
 sum1:
 	MOVQ          AX, DI
-	MOVQ          BX, R9
 	VSHUFPS       $0x88, Z0, Z0, Z1
 	VSHUFPS       $0xdd, Z0, Z0, Z2
 	VADDPS        Z2, Z1, Z1
@@ -1391,7 +1377,6 @@ last4:
 
 sum4:
 	MOVQ          AX, R11
-	MOVQ          SI, R12
 	VSHUFPS       $0x88, Z1, Z0, Z8
 	VSHUFPS       $0xdd, Z1, Z0, Z0
 	VADDPS        Z0, Z8, Z8
@@ -1464,7 +1449,6 @@ last1:
 
 sum1:
 	MOVQ          AX, R8
-	MOVQ          SI, R9
 	VSHUFPS       $0x88, Z0, Z0, Z2
 	VSHUFPS       $0xdd, Z0, Z0, Z3
 	VADDPS        Z3, Z2, Z2
@@ -1610,7 +1594,6 @@ last4:
 
 sum4:
 	MOVQ          AX, R11
-	MOVQ          SI, R12
 	VSHUFPS       $0x88, Z1, Z0, Z12
 	VSHUFPS       $0xdd, Z1, Z0, Z0
 	VADDPS        Z0, Z12, Z12
@@ -1704,7 +1687,6 @@ last1:
 
 sum1:
 	MOVQ          AX, R8
-	MOVQ          SI, R9
 	VSHUFPS       $0x88, Z0, Z0, Z3
 	VSHUFPS       $0xdd, Z0, Z0, Z4
 	VADDPS        Z4, Z3, Z3
@@ -1926,7 +1908,6 @@ sum4:
 	MOVQ          AX, R11
 	LEAQ          (R11)(CX*8), R12
 	LEAQ          (R12)(CX*4), R12
-	MOVQ          SI, R13
 	VSHUFPS       $0x88, Z1, Z0, Z24
 	VSHUFPS       $0xdd, Z1, Z0, Z0
 	VADDPS        Z0, Z24, Z24
@@ -2088,7 +2069,6 @@ sum1:
 	MOVQ          AX, R8
 	LEAQ          (R8)(CX*8), R9
 	LEAQ          (R9)(CX*4), R9
-	MOVQ          SI, R11
 	VSHUFPS       $0x88, Z0, Z0, Z6
 	VSHUFPS       $0xdd, Z0, Z0, Z7
 	VADDPS        Z7, Z6, Z6
@@ -2312,9 +2292,6 @@ last8:
 
 sum8:
 	MOVQ          AX, R9
-	MOVQ          BX, R10
-	LEAQ          (R10)(SI*2), R10
-	LEAQ          (R10)(SI*2), R10
 	VSHUFPS       $0x88, Z1, Z0, Z8
 	VSHUFPS       $0xdd, Z1, Z0, Z0
 	VADDPS        Z0, Z8, Z8
@@ -2384,7 +2361,6 @@ last1:
 
 sum1:
 	MOVQ          AX, DI
-	MOVQ          BX, R9
 	VSHUFPS       $0x88, Z0, Z0, Z1
 	VSHUFPS       $0xdd, Z0, Z0, Z2
 	VADDPS        Z2, Z1, Z1
@@ -2509,7 +2485,6 @@ last4:
 
 sum4:
 	MOVQ          AX, R11
-	MOVQ          SI, R12
 	VSHUFPS       $0x88, Z1, Z0, Z8
 	VSHUFPS       $0xdd, Z1, Z0, Z0
 	VADDPS        Z0, Z8, Z8
@@ -2585,7 +2560,6 @@ last1:
 
 sum1:
 	MOVQ          AX, R8
-	MOVQ          SI, R9
 	VSHUFPS       $0x88, Z0, Z0, Z2
 	VSHUFPS       $0xdd, Z0, Z0, Z3
 	VADDPS        Z3, Z2, Z2
@@ -2743,7 +2717,6 @@ last4:
 
 sum4:
 	MOVQ          AX, R11
-	MOVQ          SI, R12
 	VSHUFPS       $0x88, Z1, Z0, Z12
 	VSHUFPS       $0xdd, Z1, Z0, Z0
 	VADDPS        Z0, Z12, Z12
@@ -2840,7 +2813,6 @@ last1:
 
 sum1:
 	MOVQ          AX, R8
-	MOVQ          SI, R9
 	VSHUFPS       $0x88, Z0, Z0, Z3
 	VSHUFPS       $0xdd, Z0, Z0, Z4
 	VADDPS        Z4, Z3, Z3
@@ -3074,7 +3046,6 @@ sum4:
 	MOVQ          AX, R11
 	LEAQ          (R11)(CX*8), R12
 	LEAQ          (R12)(CX*4), R12
-	MOVQ          SI, R13
 	VSHUFPS       $0x88, Z1, Z0, Z24
 	VSHUFPS       $0xdd, Z1, Z0, Z0
 	VADDPS        Z0, Z24, Z24
@@ -3239,7 +3210,6 @@ sum1:
 	MOVQ          AX, R8
 	LEAQ          (R8)(CX*8), R9
 	LEAQ          (R9)(CX*4), R9
-	MOVQ          SI, R11
 	VSHUFPS       $0x88, Z0, Z0, Z6
 	VSHUFPS       $0xdd, Z0, Z0, Z7
 	VADDPS        Z7, Z6, Z6

@@ -61,6 +61,7 @@ func (d *dotter) tile(tokens, rows int) {
 		d.zero(acc[t]...)
 	}
 	w := d.table(d.w, d.stride, 1, rows, d.triple)
+	from := func(r, u int) Mem { return w.at(r, d.f.header+d.f.size*d.lanes*u) }
 	x := d.table(d.x, d.cols, 4, tokens, nil)
 	left := d.copyOf(d.cols)
 	alone := tokens == 1 && rows == 8 // as when a weight is read for one token: bound by memory
@@ -77,8 +78,8 @@ func (d *dotter) tile(tokens, rows int) {
 	if rows > 1 {
 		d.prefetch(ahead, rows*2*d.lanes*d.f.size)
 	}
-	d.step(acc, x, w, 0)
-	d.step(acc, x, w, 1)
+	d.step(acc, x, from, 0)
+	d.step(acc, x, from, 1)
 	d.advance(x, 8*d.lanes)
 	d.advance(w, 2*d.lanes*d.f.size)
 	d.SUBQ(imm(2*d.lanes), left)
@@ -86,20 +87,20 @@ func (d *dotter) tile(tokens, rows int) {
 	d.Label(last)
 	d.ADDQ(imm(2*d.lanes), left)
 	d.JZ(LabelRef(done))
-	d.step(acc, x, w, 0)
+	d.step(acc, x, from, 0)
 	d.Label(done)
 	d.store(acc, rows)
 }
 
-// step adds the products of the u-th vector of columns.
-func (d *dotter) step(acc [][]reg.VecVirtual, x, w *table, u int) {
+// step adds the products of the u-th vector of columns, which w finds in row r.
+func (d *dotter) step(acc [][]reg.VecVirtual, x *table, w func(r, u int) Mem, u int) {
 	xs := d.vecs(len(acc))
 	for t := range xs {
 		d.VMOVUPS(x.at(t, 4*d.lanes*u), xs[t])
 	}
 	v := d.vec()
 	for r := range acc[0] {
-		d.convert(d.f, w.at(r, d.f.header+d.f.size*d.lanes*u), v)
+		d.convert(d.f, w(r, u), v)
 		for t := range acc {
 			d.VFMADD231PS(v, xs[t], acc[t][r])
 		}
@@ -109,7 +110,10 @@ func (d *dotter) step(acc [][]reg.VecVirtual, x, w *table, u int) {
 // store sums the lanes of four accumulators at a time, or of one.
 func (d *dotter) store(acc [][]reg.VecVirtual, rows int) {
 	out := d.table(d.dst, d.ld, 4, len(acc), nil)
-	w := d.table(d.w, d.stride, 1, rows, d.triple)
+	var w *table // of the scales
+	if d.f.header > 0 {
+		w = d.table(d.w, d.stride, 1, rows, d.triple)
+	}
 	for r := 0; r < rows; r += 4 {
 		scale := d.XMM()
 		if d.f.header > 0 {

@@ -55,7 +55,8 @@ func (c Config) filled() Config {
 }
 
 // Policy answers two questions about a layer. It is a value that holds
-// parameters only; what it must remember lives in the layer.
+// parameters only; what it must remember lives in the layer. The caches of
+// sequences that decode together ask it at the same time.
 type Policy interface {
 	// Show is asked before attention; the step's own rows are already in l.
 	Show(l *Layer, s Step) Plan

@@ -8,10 +8,12 @@ import (
 
 // part is the queries of one sequence in a tile.
 type part struct {
-	view   attention.View
-	q, dst []float32 // [len(pos)][NumHeads][HeadDim]
-	pos    []int32
 	kv     KV
+	pos    []int32
+	lo     int       // the first of pos among the sequence's tokens
+	q, dst []float32 // [len(pos)][NumHeads][HeadDim]
+	k, v   []float32 // [len(pos)][NumKVHeads][HeadDim]
+	view   attention.View
 }
 
 // job is the queries lo..hi of a part for one KV head; or, if ranges is not 0,
@@ -46,22 +48,53 @@ func (s *Scratch) attention(i int) {
 			continue
 		}
 		a, b := lo-s.lo, hi-s.lo
-		q := s.q[a*qd : b*qd]
-		view := sp.kv.Update(i, lo-sp.row, q, s.k[a*kd:b*kd], s.v[a*kd:b*kd])
-		t.add(part{view: view, q: q, dst: s.mixed[a*qd : b*qd], pos: s.pos[lo:hi], kv: sp.kv})
+		t.parts = append(t.parts, part{kv: sp.kv, pos: s.pos[lo:hi], lo: lo - sp.row,
+			q: s.q[a*qd : b*qd], dst: s.mixed[a*qd : b*qd], k: s.k[a*kd : b*kd], v: s.v[a*kd : b*kd]})
+	}
+	s.caches(i, false)
+	for j := range t.parts {
+		t.add(j)
 	}
 	s.m.pool.Run(len(t.jobs), t)
 	t.merge()
 	s.watch()
-	for j := range t.parts {
-		t.parts[j].kv.Done(i)
+	s.caches(i, true)
+}
+
+// caches lets the parts' caches take layer i's keys and values or, when done, end
+// the layer. Those of sequences that decode together do so side by side; a cache
+// that takes many rows shares that work among the threads itself.
+func (s *Scratch) caches(i int, done bool) {
+	t, parts := &s.tasks.caches, s.tasks.attend.parts
+	*t = cachesTask{parts, i, done}
+	if !slices.ContainsFunc(parts, func(p part) bool { return len(p.pos) >= attention.BlockRows }) {
+		s.m.pool.Run(len(parts), t)
+		return
+	}
+	for j := range parts {
+		t.Do(0, j)
 	}
 }
 
-// add splits a part into jobs: by head and tile of queries, or, where a single
+type cachesTask struct {
+	parts []part
+	layer int
+	done  bool
+}
+
+func (t *cachesTask) Do(_, j int) {
+	p := &t.parts[j]
+	if t.done {
+		p.kv.Done(t.layer)
+		return
+	}
+	p.view = p.kv.Update(t.layer, p.lo, p.q, p.k, p.v)
+}
+
+// add splits part j into jobs: by head and tile of queries, or, where a single
 // tile leaves threads idle, by head and ranges of rows.
-func (t *attendTask) add(p part) {
-	m := t.s.m
+func (t *attendTask) add(j int) {
+	p, m := &t.parts[j], t.s.m
 	tile := m.att.TileQueries()
 	left := 0 // rows of heads that are shared
 	ranges := func(h int) int {
@@ -75,14 +108,13 @@ func (t *attendTask) add(p part) {
 	}
 	for h := range m.att.NumKVHeads {
 		if n := ranges(h); n > 0 {
-			left = t.share(len(t.parts), h, n, left)
+			left = t.share(j, h, n, left)
 			continue
 		}
 		for lo := 0; lo < len(p.pos); lo += tile {
-			t.jobs = append(t.jobs, job{part: len(t.parts), head: h, lo: lo, hi: min(lo+tile, len(p.pos))})
+			t.jobs = append(t.jobs, job{part: j, head: h, lo: lo, hi: min(lo+tile, len(p.pos))})
 		}
 	}
-	t.parts = append(t.parts, p)
 }
 
 // share splits n ranges of a head into jobs, the last and longest ranges first:

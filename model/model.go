@@ -10,7 +10,8 @@ import (
 	"github.com/winnowlm/winnow/attention"
 )
 
-// KV is what a layer needs of a cache.
+// KV is what a layer needs of a cache. Sequences that go through a pass together
+// have caches of their own, which several goroutines call at the same time.
 type KV interface {
 	// Update stores the keys and values, [n][NumKVHeads][HeadDim] both, of the
 	// sequence's tokens from lo on, whose rotated queries are q,

@@ -13,6 +13,7 @@ import (
 	"github.com/winnowlm/winnow/internal/par"
 	"github.com/winnowlm/winnow/internal/testmodel"
 	"github.com/winnowlm/winnow/kvcache"
+	"github.com/winnowlm/winnow/kvcache/policy"
 	"github.com/winnowlm/winnow/model"
 	"github.com/winnowlm/winnow/model/weights"
 	"github.com/winnowlm/winnow/quant"
@@ -235,6 +236,42 @@ func TestBatch(t *testing.T) {
 		require.NoError(t, m.Forward(context.Background(), seqs, new(model.Scratch)))
 		for i := range seqs {
 			require.Equal(t, want[i], seqs[i].Logits, "%s, sequence %d", f.Name(), i)
+		}
+	}
+}
+
+// So do sequences that decode together, each with a cache under a policy of its
+// own, while blocks fill up and rows are evicted.
+func TestBatchDecodes(t *testing.T) {
+	m, _ := random(t, testmodel.Tiny(4), quant.Q8_0)
+	policies := []kvcache.Policy{nil, policy.Window{Sink: 4, Recent: 20}, policy.H2O{Heavy: 16, Recent: 8}}
+	var seqs []model.Seq
+	var alone, together []*kvcache.Cache
+	for i, n := range []int{1, 61, 62, 63, 64, 126, 20, 24, 62} {
+		cfg := kvcache.Config{V: quant.Int8, Policy: policies[i%len(policies)]}
+		tokens := make([]int32, n)
+		for j := range tokens {
+			tokens[j] = int32((7*i + j) % 300)
+		}
+		one, two := newCache(t, m, cfg), newCache(t, m, cfg)
+		forward(t, m, one, tokens, 0)
+		forward(t, m, two, tokens, 0)
+		alone, together = append(alone, one), append(together, two)
+		seqs = append(seqs, model.Seq{Tokens: []int32{int32(i)}, Pos: []int32{int32(n)}, KV: two})
+	}
+	s := new(model.Scratch)
+	for range 4 {
+		for i := range seqs {
+			together[i].Begin(kvcache.Step{Pos: seqs[i].Pos})
+		}
+		require.NoError(t, m.Forward(context.Background(), seqs, s))
+		for i := range seqs {
+			q := &seqs[i]
+			alone[i].Begin(kvcache.Step{Pos: q.Pos})
+			one := []model.Seq{{Tokens: q.Tokens, Pos: q.Pos, KV: alone[i]}}
+			require.NoError(t, m.Forward(context.Background(), one, new(model.Scratch)))
+			require.Equal(t, one[0].Logits, q.Logits, "sequence %d at %d", i, q.Pos[0])
+			q.Pos[0]++
 		}
 	}
 }

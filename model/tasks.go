@@ -19,6 +19,7 @@ type tasks struct {
 	add      addTask
 	products productsTask
 	correct  correctTask
+	caches   cachesTask
 	attend   attendTask
 	watch    watchTask
 	work     []attention.Work // [threads]

@@ -99,12 +99,21 @@ func (w *Work) attend(o *Partial, spans []Span, n int, pos []int32, p Params) {
 		if !w.past {
 			s = w.cut(s, pos[len(pos)-1])
 		}
+		if w.plain(s, pos) && quant.Fold(o.acc, &w.in, s.K, s.V, w.s, o.max, o.sum, next) {
+			continue
+		}
 		w.logits(s, pos, p)
 		for g, row := range w.noted {
 			copy(row[s.At:], w.s[g*BlockRows:][:len(s.Pos)])
 		}
 		w.fold(o, s, next)
 	}
+}
+
+// plain reports whether a lone query sees all rows of s as they stand, and nobody
+// asks for its logits.
+func (w *Work) plain(s *Span, pos []int32) bool {
+	return w.past && len(pos) == 1 && w.noted == nil && s.Pick == nil && s.Shift == 0 && len(s.Pos) == s.K.Rows
 }
 
 // cut returns s without rows after position at, which no query of the tile sees,

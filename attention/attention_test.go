@@ -193,6 +193,30 @@ func TestAttendIsTheSameForAnyTile(t *testing.T) {
 	}
 }
 
+// A lone query behind all rows, of whose whole blocks keys and values are read at
+// once, gets what it gets beside others.
+func TestAttendIsTheSameForALoneQuery(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	for _, f := range []quant.Format{quant.F16, quant.BF16, quant.Int8} {
+		for _, group := range []int{1, 2, 3, 4, 7} {
+			for _, dim := range []int{64, 80, 128} {
+				h := newHistory(rng, group, dim, 300)
+				view, _ := h.view(rng, f, 64, true)
+				const n = 5
+				last := h.pos[len(h.pos)-1]
+				q, row := normal(rng, n*h.p.NumHeads*dim), h.p.NumHeads*dim
+				pos := []int32{last, last + 1, last + 2, last + 3, last + 4}
+				all, one := make([]float32, len(q)), make([]float32, len(q))
+				attention.Attend(all, q, pos, view, h.p)
+				for t := range pos {
+					attention.Attend(one[t*row:][:row], q[t*row:][:row], pos[t:t+1], view, h.p)
+				}
+				require.Equal(t, all, one, "%s, groups of %d, %d channels", f.Name(), group, dim)
+			}
+		}
+	}
+}
+
 // However the ranges of rows are shared out, the result is the same to the last
 // bit, and so is what is recorded of it.
 func TestPartsMergeToTheWhole(t *testing.T) {

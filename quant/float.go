@@ -11,9 +11,9 @@ import (
 // precision, BF16 the upper half of a float32; both round to nearest, ties to
 // even.
 var (
-	F32  Format = &floats{"f32", 4, putF32, getF32, vec.DotF32, vec.AxpyF32}
-	F16  Format = &floats{"f16", 2, vec.F32ToF16, vec.F16ToF32, vec.DotF16, vec.AxpyF16}
-	BF16 Format = &floats{"bf16", 2, vec.F32ToBF16, vec.BF16ToF32, vec.DotBF16, vec.AxpyBF16}
+	F32  Format = &floats{"f32", 4, putF32, getF32, vec.DotF32, vec.AxpyF32, nil}
+	F16  Format = &floats{"f16", 2, vec.F32ToF16, vec.F16ToF32, vec.DotF16, vec.AxpyF16, vec.FoldF16}
+	BF16 Format = &floats{"bf16", 2, vec.F32ToBF16, vec.BF16ToF32, vec.DotBF16, vec.AxpyBF16, vec.FoldBF16}
 )
 
 type floats struct {
@@ -23,6 +23,7 @@ type floats struct {
 	get   func(dst []float32, src []byte)
 	dot   func(dst []float32, ld int, x []float32, n int, w []byte, stride, rows, cols int, next []byte)
 	axpy  func(dst, p []float32, ld, n int, w []byte, stride, rows, cols int, next []byte)
+	fold  func(acc, q []float32, n, dim int, k, v []byte, s, most, sum []float32, next []byte) // of keys by columns; nil for none
 }
 
 func (f *floats) Name() string            { return f.name }

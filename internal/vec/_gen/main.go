@@ -41,6 +41,7 @@ var x86 = []struct {
 	{"panel", "AVX512", 16, panelKernels},
 	{"axpy", "AVX512", 16, axpyKernels},
 	{"softmax", "AVX512", 16, softmaxKernels},
+	{"fold", "AVX512", 16, foldKernels},
 	{"gemv", "AVX512", 16, wideGemvKernels},
 	{"gemm", "AVX512", 16, vnniKernels},
 	{"direct", "AVX512", 16, directKernels},

@@ -108,20 +108,7 @@ func (s *softmax) largest(x reg.Register) reg.VecVirtual {
 	s.each("max", x, pad, func(v reg.VecVirtual, _ bool, _ Mem) {
 		s.VMAXPS(m, v, m) // of NaN and m, it is m
 	})
-	h, t := s.XMM(), s.XMM()
-	y := s.YMM()
-	if s.lanes == 16 {
-		s.VEXTRACTF64X4(Imm(1), m, y)
-		s.VMAXPS(y, m.AsY(), y)
-	} else {
-		s.VMOVAPS(m, y)
-	}
-	s.VEXTRACTF128(Imm(1), y, h)
-	s.VMAXPS(h, y.AsX(), h)
-	s.VMOVHLPS(h, h, t)
-	s.VMAXPS(h, t, h)
-	s.VMOVSHDUP(h, t)
-	s.VMAXSS(h, t, m.AsX())
+	s.maxLanes(m)
 	return m
 }
 
@@ -146,8 +133,31 @@ func (s *softmax) exponentials(x reg.Register, m reg.VecVirtual) reg.VecVirtual 
 	if s.lanes == 8 {
 		return s.sumLanes(sum)
 	}
-	half := s.YMM()
-	s.VEXTRACTF64X4(Imm(1), sum, half)
-	s.VADDPS(half, sum.AsY(), half)
-	return s.sumLanes(half)
+	return s.sumWide(sum)
+}
+
+// maxLanes leaves the largest lane of m in the lowest.
+func (a *asm) maxLanes(m reg.VecVirtual) {
+	h, t := a.XMM(), a.XMM()
+	y := a.YMM()
+	if a.wide() {
+		a.VEXTRACTF64X4(Imm(1), m, y)
+		a.VMAXPS(y, m.AsY(), y)
+	} else {
+		a.VMOVAPS(m, y)
+	}
+	a.VEXTRACTF128(Imm(1), y, h)
+	a.VMAXPS(h, y.AsX(), h)
+	a.VMOVHLPS(h, h, t)
+	a.VMAXPS(h, t, h)
+	a.VMOVSHDUP(h, t)
+	a.VMAXSS(h, t, m.AsX())
+}
+
+// sumWide adds the lanes of a register of AVX-512.
+func (a *asm) sumWide(v reg.VecVirtual) reg.VecVirtual {
+	half := a.YMM()
+	a.VEXTRACTF64X4(Imm(1), v, half)
+	a.VADDPS(half, v.AsY(), half)
+	return a.sumLanes(half)
 }

@@ -2,7 +2,11 @@
 
 package vec
 
-import "github.com/winnowlm/winnow/internal/cpu"
+import (
+	"unsafe"
+
+	"github.com/winnowlm/winnow/internal/cpu"
+)
 
 // registers returns the number of float32 in the widest registers that rows of
 // cols values fill, as those of heads and models do; 0 stands for plain Go.
@@ -47,10 +51,14 @@ func dot(f format, dst []float32, ld int, x []float32, n int, w []byte, stride, 
 		ahead := first(next, w[j*stride:])
 		for q := 0; q < n; {
 			t := tokensOf(lanes, n-q)
+			soon := ahead
+			if t == wideVectors && n-q > t {
+				soon = (*byte)(unsafe.Pointer(&x[(q+t)*cols]))
+			}
 			if lanes == 16 {
-				dotTileAVX512(f, t, &dst[q*ld+j], ld, &x[q*cols], cols, &w[j*stride], stride, m, ahead)
+				dotTileAVX512(f, t, &dst[q*ld+j], ld, &x[q*cols], cols, &w[j*stride], stride, m, soon)
 			} else {
-				dotTileAVX2(f, t, &dst[q*ld+j], ld, &x[q*cols], cols, &w[j*stride], stride, m, ahead)
+				dotTileAVX2(f, t, &dst[q*ld+j], ld, &x[q*cols], cols, &w[j*stride], stride, m, soon)
 			}
 			q += t
 		}

@@ -715,14 +715,7 @@ rows4:
 
 cols4:
 	PREFETCHT0  (R8)
-	PREFETCHT0  64(R8)
-	PREFETCHT0  128(R8)
-	PREFETCHT0  192(R8)
-	PREFETCHT0  256(R8)
-	PREFETCHT0  320(R8)
-	PREFETCHT0  384(R8)
-	PREFETCHT0  448(R8)
-	ADDQ        $0x00000200, R8
+	ADDQ        $0x00000040, R8
 	VMOVUPS     (R12), Z24
 	VMOVUPS     (R12)(BX*4), Z25
 	VMOVUPS     (R12)(BX*8), Z26
@@ -938,57 +931,59 @@ rows1:
 	VXORPS Z3, Z3, Z3
 	VXORPS Z4, Z4, Z4
 	VXORPS Z5, Z5, Z5
-	MOVQ   SI, R8
-	MOVQ   DX, R9
-	LEAQ   (R9)(BX*8), R11
-	LEAQ   (R11)(BX*4), R11
-	MOVQ   BX, R12
-	SUBQ   $0x20, R12
+	MOVQ   SI, R9
+	MOVQ   DX, R11
+	LEAQ   (R11)(BX*8), R12
+	LEAQ   (R12)(BX*4), R12
+	MOVQ   BX, R13
+	SUBQ   $0x20, R13
 	JL     last1
 
 cols1:
-	VMOVUPS     (R9), Z6
-	VMOVUPS     (R9)(BX*4), Z7
-	VMOVUPS     (R9)(BX*8), Z8
-	VMOVUPS     (R11), Z9
-	VMOVUPS     (R11)(BX*4), Z10
-	VMOVUPS     (R11)(BX*8), Z11
-	VMOVUPS     (R8), Z12
+	PREFETCHT0  (R8)
+	ADDQ        $0x00000040, R8
+	VMOVUPS     (R11), Z6
+	VMOVUPS     (R11)(BX*4), Z7
+	VMOVUPS     (R11)(BX*8), Z8
+	VMOVUPS     (R12), Z9
+	VMOVUPS     (R12)(BX*4), Z10
+	VMOVUPS     (R12)(BX*8), Z11
+	VMOVUPS     (R9), Z12
 	VFMADD231PS Z12, Z6, Z0
 	VFMADD231PS Z12, Z7, Z1
 	VFMADD231PS Z12, Z8, Z2
 	VFMADD231PS Z12, Z9, Z3
 	VFMADD231PS Z12, Z10, Z4
 	VFMADD231PS Z12, Z11, Z5
-	VMOVUPS     64(R9), Z6
-	VMOVUPS     64(R9)(BX*4), Z7
-	VMOVUPS     64(R9)(BX*8), Z8
-	VMOVUPS     64(R11), Z9
-	VMOVUPS     64(R11)(BX*4), Z10
-	VMOVUPS     64(R11)(BX*8), Z11
-	VMOVUPS     64(R8), Z12
+	VMOVUPS     64(R11), Z6
+	VMOVUPS     64(R11)(BX*4), Z7
+	VMOVUPS     64(R11)(BX*8), Z8
+	VMOVUPS     64(R12), Z9
+	VMOVUPS     64(R12)(BX*4), Z10
+	VMOVUPS     64(R12)(BX*8), Z11
+	VMOVUPS     64(R9), Z12
 	VFMADD231PS Z12, Z6, Z0
 	VFMADD231PS Z12, Z7, Z1
 	VFMADD231PS Z12, Z8, Z2
 	VFMADD231PS Z12, Z9, Z3
 	VFMADD231PS Z12, Z10, Z4
 	VFMADD231PS Z12, Z11, Z5
-	ADDQ        $0x00000080, R9
 	ADDQ        $0x00000080, R11
-	ADDQ        $0x00000080, R8
-	SUBQ        $0x20, R12
+	ADDQ        $0x00000080, R12
+	ADDQ        $0x00000080, R9
+	SUBQ        $0x20, R13
 	JGE         cols1
 
 last1:
-	ADDQ        $0x20, R12
+	ADDQ        $0x20, R13
 	JZ          sum1
-	VMOVUPS     (R9), Z6
-	VMOVUPS     (R9)(BX*4), Z7
-	VMOVUPS     (R9)(BX*8), Z8
-	VMOVUPS     (R11), Z9
-	VMOVUPS     (R11)(BX*4), Z10
-	VMOVUPS     (R11)(BX*8), Z11
-	VMOVUPS     (R8), Z12
+	VMOVUPS     (R11), Z6
+	VMOVUPS     (R11)(BX*4), Z7
+	VMOVUPS     (R11)(BX*8), Z8
+	VMOVUPS     (R12), Z9
+	VMOVUPS     (R12)(BX*4), Z10
+	VMOVUPS     (R12)(BX*8), Z11
+	VMOVUPS     (R9), Z12
 	VFMADD231PS Z12, Z6, Z0
 	VFMADD231PS Z12, Z7, Z1
 	VFMADD231PS Z12, Z8, Z2
@@ -997,9 +992,9 @@ last1:
 	VFMADD231PS Z12, Z11, Z5
 
 sum1:
-	MOVQ          AX, R8
-	LEAQ          (R8)(CX*8), R9
-	LEAQ          (R9)(CX*4), R9
+	MOVQ          AX, R9
+	LEAQ          (R9)(CX*8), R11
+	LEAQ          (R11)(CX*4), R11
 	VSHUFPS       $0x88, Z0, Z0, Z6
 	VSHUFPS       $0xdd, Z0, Z0, Z7
 	VADDPS        Z7, Z6, Z6
@@ -1013,7 +1008,7 @@ sum1:
 	VADDPS        Y6, Y0, Y6
 	VEXTRACTF32X4 $0x01, Y6, X0
 	VADDPS        X0, X6, X0
-	VMOVSS        X0, (R8)
+	VMOVSS        X0, (R9)
 	VSHUFPS       $0x88, Z1, Z1, Z0
 	VSHUFPS       $0xdd, Z1, Z1, Z6
 	VADDPS        Z6, Z0, Z0
@@ -1027,7 +1022,7 @@ sum1:
 	VADDPS        Y0, Y1, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
 	VADDPS        X1, X0, X0
-	VMOVSS        X0, (R8)(CX*4)
+	VMOVSS        X0, (R9)(CX*4)
 	VSHUFPS       $0x88, Z2, Z2, Z0
 	VSHUFPS       $0xdd, Z2, Z2, Z1
 	VADDPS        Z1, Z0, Z0
@@ -1041,7 +1036,7 @@ sum1:
 	VADDPS        Y0, Y2, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
 	VADDPS        X1, X0, X0
-	VMOVSS        X0, (R8)(CX*8)
+	VMOVSS        X0, (R9)(CX*8)
 	VSHUFPS       $0x88, Z3, Z3, Z0
 	VSHUFPS       $0xdd, Z3, Z3, Z1
 	VADDPS        Z1, Z0, Z0
@@ -1055,7 +1050,7 @@ sum1:
 	VADDPS        Y0, Y2, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
 	VADDPS        X1, X0, X0
-	VMOVSS        X0, (R9)
+	VMOVSS        X0, (R11)
 	VSHUFPS       $0x88, Z4, Z4, Z0
 	VSHUFPS       $0xdd, Z4, Z4, Z1
 	VADDPS        Z1, Z0, Z0
@@ -1069,7 +1064,7 @@ sum1:
 	VADDPS        Y0, Y2, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
 	VADDPS        X1, X0, X0
-	VMOVSS        X0, (R9)(CX*4)
+	VMOVSS        X0, (R11)(CX*4)
 	VSHUFPS       $0x88, Z5, Z5, Z0
 	VSHUFPS       $0xdd, Z5, Z5, Z1
 	VADDPS        Z1, Z0, Z0
@@ -1083,7 +1078,7 @@ sum1:
 	VADDPS        Y0, Y2, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
 	VADDPS        X1, X0, X0
-	VMOVSS        X0, (R9)(CX*8)
+	VMOVSS        X0, (R11)(CX*8)
 	ADDQ          $0x04, AX
 	ADDQ          DI, SI
 	SUBQ          $0x01, R10
@@ -1788,10 +1783,7 @@ rows4:
 
 cols4:
 	PREFETCHT0  (R8)
-	PREFETCHT0  64(R8)
-	PREFETCHT0  128(R8)
-	PREFETCHT0  192(R8)
-	ADDQ        $0x00000100, R8
+	ADDQ        $0x00000040, R8
 	VMOVUPS     (R12), Z24
 	VMOVUPS     (R12)(BX*4), Z25
 	VMOVUPS     (R12)(BX*8), Z26
@@ -2007,57 +1999,59 @@ rows1:
 	VXORPS Z3, Z3, Z3
 	VXORPS Z4, Z4, Z4
 	VXORPS Z5, Z5, Z5
-	MOVQ   SI, R8
-	MOVQ   DX, R9
-	LEAQ   (R9)(BX*8), R11
-	LEAQ   (R11)(BX*4), R11
-	MOVQ   BX, R12
-	SUBQ   $0x20, R12
+	MOVQ   SI, R9
+	MOVQ   DX, R11
+	LEAQ   (R11)(BX*8), R12
+	LEAQ   (R12)(BX*4), R12
+	MOVQ   BX, R13
+	SUBQ   $0x20, R13
 	JL     last1
 
 cols1:
-	VMOVUPS     (R9), Z6
-	VMOVUPS     (R9)(BX*4), Z7
-	VMOVUPS     (R9)(BX*8), Z8
-	VMOVUPS     (R11), Z9
-	VMOVUPS     (R11)(BX*4), Z10
-	VMOVUPS     (R11)(BX*8), Z11
-	VCVTPH2PS   (R8), Z12
+	PREFETCHT0  (R8)
+	ADDQ        $0x00000040, R8
+	VMOVUPS     (R11), Z6
+	VMOVUPS     (R11)(BX*4), Z7
+	VMOVUPS     (R11)(BX*8), Z8
+	VMOVUPS     (R12), Z9
+	VMOVUPS     (R12)(BX*4), Z10
+	VMOVUPS     (R12)(BX*8), Z11
+	VCVTPH2PS   (R9), Z12
 	VFMADD231PS Z12, Z6, Z0
 	VFMADD231PS Z12, Z7, Z1
 	VFMADD231PS Z12, Z8, Z2
 	VFMADD231PS Z12, Z9, Z3
 	VFMADD231PS Z12, Z10, Z4
 	VFMADD231PS Z12, Z11, Z5
-	VMOVUPS     64(R9), Z6
-	VMOVUPS     64(R9)(BX*4), Z7
-	VMOVUPS     64(R9)(BX*8), Z8
-	VMOVUPS     64(R11), Z9
-	VMOVUPS     64(R11)(BX*4), Z10
-	VMOVUPS     64(R11)(BX*8), Z11
-	VCVTPH2PS   32(R8), Z12
+	VMOVUPS     64(R11), Z6
+	VMOVUPS     64(R11)(BX*4), Z7
+	VMOVUPS     64(R11)(BX*8), Z8
+	VMOVUPS     64(R12), Z9
+	VMOVUPS     64(R12)(BX*4), Z10
+	VMOVUPS     64(R12)(BX*8), Z11
+	VCVTPH2PS   32(R9), Z12
 	VFMADD231PS Z12, Z6, Z0
 	VFMADD231PS Z12, Z7, Z1
 	VFMADD231PS Z12, Z8, Z2
 	VFMADD231PS Z12, Z9, Z3
 	VFMADD231PS Z12, Z10, Z4
 	VFMADD231PS Z12, Z11, Z5
-	ADDQ        $0x00000080, R9
 	ADDQ        $0x00000080, R11
-	ADDQ        $0x40, R8
-	SUBQ        $0x20, R12
+	ADDQ        $0x00000080, R12
+	ADDQ        $0x40, R9
+	SUBQ        $0x20, R13
 	JGE         cols1
 
 last1:
-	ADDQ        $0x20, R12
+	ADDQ        $0x20, R13
 	JZ          sum1
-	VMOVUPS     (R9), Z6
-	VMOVUPS     (R9)(BX*4), Z7
-	VMOVUPS     (R9)(BX*8), Z8
-	VMOVUPS     (R11), Z9
-	VMOVUPS     (R11)(BX*4), Z10
-	VMOVUPS     (R11)(BX*8), Z11
-	VCVTPH2PS   (R8), Z12
+	VMOVUPS     (R11), Z6
+	VMOVUPS     (R11)(BX*4), Z7
+	VMOVUPS     (R11)(BX*8), Z8
+	VMOVUPS     (R12), Z9
+	VMOVUPS     (R12)(BX*4), Z10
+	VMOVUPS     (R12)(BX*8), Z11
+	VCVTPH2PS   (R9), Z12
 	VFMADD231PS Z12, Z6, Z0
 	VFMADD231PS Z12, Z7, Z1
 	VFMADD231PS Z12, Z8, Z2
@@ -2066,9 +2060,9 @@ last1:
 	VFMADD231PS Z12, Z11, Z5
 
 sum1:
-	MOVQ          AX, R8
-	LEAQ          (R8)(CX*8), R9
-	LEAQ          (R9)(CX*4), R9
+	MOVQ          AX, R9
+	LEAQ          (R9)(CX*8), R11
+	LEAQ          (R11)(CX*4), R11
 	VSHUFPS       $0x88, Z0, Z0, Z6
 	VSHUFPS       $0xdd, Z0, Z0, Z7
 	VADDPS        Z7, Z6, Z6
@@ -2082,7 +2076,7 @@ sum1:
 	VADDPS        Y6, Y0, Y6
 	VEXTRACTF32X4 $0x01, Y6, X0
 	VADDPS        X0, X6, X0
-	VMOVSS        X0, (R8)
+	VMOVSS        X0, (R9)
 	VSHUFPS       $0x88, Z1, Z1, Z0
 	VSHUFPS       $0xdd, Z1, Z1, Z6
 	VADDPS        Z6, Z0, Z0
@@ -2096,7 +2090,7 @@ sum1:
 	VADDPS        Y0, Y1, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
 	VADDPS        X1, X0, X0
-	VMOVSS        X0, (R8)(CX*4)
+	VMOVSS        X0, (R9)(CX*4)
 	VSHUFPS       $0x88, Z2, Z2, Z0
 	VSHUFPS       $0xdd, Z2, Z2, Z1
 	VADDPS        Z1, Z0, Z0
@@ -2110,7 +2104,7 @@ sum1:
 	VADDPS        Y0, Y2, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
 	VADDPS        X1, X0, X0
-	VMOVSS        X0, (R8)(CX*8)
+	VMOVSS        X0, (R9)(CX*8)
 	VSHUFPS       $0x88, Z3, Z3, Z0
 	VSHUFPS       $0xdd, Z3, Z3, Z1
 	VADDPS        Z1, Z0, Z0
@@ -2124,7 +2118,7 @@ sum1:
 	VADDPS        Y0, Y2, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
 	VADDPS        X1, X0, X0
-	VMOVSS        X0, (R9)
+	VMOVSS        X0, (R11)
 	VSHUFPS       $0x88, Z4, Z4, Z0
 	VSHUFPS       $0xdd, Z4, Z4, Z1
 	VADDPS        Z1, Z0, Z0
@@ -2138,7 +2132,7 @@ sum1:
 	VADDPS        Y0, Y2, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
 	VADDPS        X1, X0, X0
-	VMOVSS        X0, (R9)(CX*4)
+	VMOVSS        X0, (R11)(CX*4)
 	VSHUFPS       $0x88, Z5, Z5, Z0
 	VSHUFPS       $0xdd, Z5, Z5, Z1
 	VADDPS        Z1, Z0, Z0
@@ -2152,7 +2146,7 @@ sum1:
 	VADDPS        Y0, Y2, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
 	VADDPS        X1, X0, X0
-	VMOVSS        X0, (R9)(CX*8)
+	VMOVSS        X0, (R11)(CX*8)
 	ADDQ          $0x04, AX
 	ADDQ          DI, SI
 	SUBQ          $0x01, R10
@@ -2914,10 +2908,7 @@ rows4:
 
 cols4:
 	PREFETCHT0  (R8)
-	PREFETCHT0  64(R8)
-	PREFETCHT0  128(R8)
-	PREFETCHT0  192(R8)
-	ADDQ        $0x00000100, R8
+	ADDQ        $0x00000040, R8
 	VMOVUPS     (R12), Z24
 	VMOVUPS     (R12)(BX*4), Z25
 	VMOVUPS     (R12)(BX*8), Z26
@@ -3145,22 +3136,24 @@ rows1:
 	VXORPS Z3, Z3, Z3
 	VXORPS Z4, Z4, Z4
 	VXORPS Z5, Z5, Z5
-	MOVQ   SI, R8
-	MOVQ   DX, R9
-	LEAQ   (R9)(BX*8), R11
-	LEAQ   (R11)(BX*4), R11
-	MOVQ   BX, R12
-	SUBQ   $0x20, R12
+	MOVQ   SI, R9
+	MOVQ   DX, R11
+	LEAQ   (R11)(BX*8), R12
+	LEAQ   (R12)(BX*4), R12
+	MOVQ   BX, R13
+	SUBQ   $0x20, R13
 	JL     last1
 
 cols1:
-	VMOVUPS     (R9), Z6
-	VMOVUPS     (R9)(BX*4), Z7
-	VMOVUPS     (R9)(BX*8), Z8
-	VMOVUPS     (R11), Z9
-	VMOVUPS     (R11)(BX*4), Z10
-	VMOVUPS     (R11)(BX*8), Z11
-	VPMOVZXWD   (R8), Z12
+	PREFETCHT0  (R8)
+	ADDQ        $0x00000040, R8
+	VMOVUPS     (R11), Z6
+	VMOVUPS     (R11)(BX*4), Z7
+	VMOVUPS     (R11)(BX*8), Z8
+	VMOVUPS     (R12), Z9
+	VMOVUPS     (R12)(BX*4), Z10
+	VMOVUPS     (R12)(BX*8), Z11
+	VPMOVZXWD   (R9), Z12
 	VPSLLD      $0x10, Z12, Z12
 	VFMADD231PS Z12, Z6, Z0
 	VFMADD231PS Z12, Z7, Z1
@@ -3168,13 +3161,13 @@ cols1:
 	VFMADD231PS Z12, Z9, Z3
 	VFMADD231PS Z12, Z10, Z4
 	VFMADD231PS Z12, Z11, Z5
-	VMOVUPS     64(R9), Z6
-	VMOVUPS     64(R9)(BX*4), Z7
-	VMOVUPS     64(R9)(BX*8), Z8
-	VMOVUPS     64(R11), Z9
-	VMOVUPS     64(R11)(BX*4), Z10
-	VMOVUPS     64(R11)(BX*8), Z11
-	VPMOVZXWD   32(R8), Z12
+	VMOVUPS     64(R11), Z6
+	VMOVUPS     64(R11)(BX*4), Z7
+	VMOVUPS     64(R11)(BX*8), Z8
+	VMOVUPS     64(R12), Z9
+	VMOVUPS     64(R12)(BX*4), Z10
+	VMOVUPS     64(R12)(BX*8), Z11
+	VPMOVZXWD   32(R9), Z12
 	VPSLLD      $0x10, Z12, Z12
 	VFMADD231PS Z12, Z6, Z0
 	VFMADD231PS Z12, Z7, Z1
@@ -3182,22 +3175,22 @@ cols1:
 	VFMADD231PS Z12, Z9, Z3
 	VFMADD231PS Z12, Z10, Z4
 	VFMADD231PS Z12, Z11, Z5
-	ADDQ        $0x00000080, R9
 	ADDQ        $0x00000080, R11
-	ADDQ        $0x40, R8
-	SUBQ        $0x20, R12
+	ADDQ        $0x00000080, R12
+	ADDQ        $0x40, R9
+	SUBQ        $0x20, R13
 	JGE         cols1
 
 last1:
-	ADDQ        $0x20, R12
+	ADDQ        $0x20, R13
 	JZ          sum1
-	VMOVUPS     (R9), Z6
-	VMOVUPS     (R9)(BX*4), Z7
-	VMOVUPS     (R9)(BX*8), Z8
-	VMOVUPS     (R11), Z9
-	VMOVUPS     (R11)(BX*4), Z10
-	VMOVUPS     (R11)(BX*8), Z11
-	VPMOVZXWD   (R8), Z12
+	VMOVUPS     (R11), Z6
+	VMOVUPS     (R11)(BX*4), Z7
+	VMOVUPS     (R11)(BX*8), Z8
+	VMOVUPS     (R12), Z9
+	VMOVUPS     (R12)(BX*4), Z10
+	VMOVUPS     (R12)(BX*8), Z11
+	VPMOVZXWD   (R9), Z12
 	VPSLLD      $0x10, Z12, Z12
 	VFMADD231PS Z12, Z6, Z0
 	VFMADD231PS Z12, Z7, Z1
@@ -3207,9 +3200,9 @@ last1:
 	VFMADD231PS Z12, Z11, Z5
 
 sum1:
-	MOVQ          AX, R8
-	LEAQ          (R8)(CX*8), R9
-	LEAQ          (R9)(CX*4), R9
+	MOVQ          AX, R9
+	LEAQ          (R9)(CX*8), R11
+	LEAQ          (R11)(CX*4), R11
 	VSHUFPS       $0x88, Z0, Z0, Z6
 	VSHUFPS       $0xdd, Z0, Z0, Z7
 	VADDPS        Z7, Z6, Z6
@@ -3223,7 +3216,7 @@ sum1:
 	VADDPS        Y6, Y0, Y6
 	VEXTRACTF32X4 $0x01, Y6, X0
 	VADDPS        X0, X6, X0
-	VMOVSS        X0, (R8)
+	VMOVSS        X0, (R9)
 	VSHUFPS       $0x88, Z1, Z1, Z0
 	VSHUFPS       $0xdd, Z1, Z1, Z6
 	VADDPS        Z6, Z0, Z0
@@ -3237,7 +3230,7 @@ sum1:
 	VADDPS        Y0, Y1, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
 	VADDPS        X1, X0, X0
-	VMOVSS        X0, (R8)(CX*4)
+	VMOVSS        X0, (R9)(CX*4)
 	VSHUFPS       $0x88, Z2, Z2, Z0
 	VSHUFPS       $0xdd, Z2, Z2, Z1
 	VADDPS        Z1, Z0, Z0
@@ -3251,7 +3244,7 @@ sum1:
 	VADDPS        Y0, Y2, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
 	VADDPS        X1, X0, X0
-	VMOVSS        X0, (R8)(CX*8)
+	VMOVSS        X0, (R9)(CX*8)
 	VSHUFPS       $0x88, Z3, Z3, Z0
 	VSHUFPS       $0xdd, Z3, Z3, Z1
 	VADDPS        Z1, Z0, Z0
@@ -3265,7 +3258,7 @@ sum1:
 	VADDPS        Y0, Y2, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
 	VADDPS        X1, X0, X0
-	VMOVSS        X0, (R9)
+	VMOVSS        X0, (R11)
 	VSHUFPS       $0x88, Z4, Z4, Z0
 	VSHUFPS       $0xdd, Z4, Z4, Z1
 	VADDPS        Z1, Z0, Z0
@@ -3279,7 +3272,7 @@ sum1:
 	VADDPS        Y0, Y2, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
 	VADDPS        X1, X0, X0
-	VMOVSS        X0, (R9)(CX*4)
+	VMOVSS        X0, (R11)(CX*4)
 	VSHUFPS       $0x88, Z5, Z5, Z0
 	VSHUFPS       $0xdd, Z5, Z5, Z1
 	VADDPS        Z1, Z0, Z0
@@ -3293,7 +3286,7 @@ sum1:
 	VADDPS        Y0, Y2, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
 	VADDPS        X1, X0, X0
-	VMOVSS        X0, (R9)(CX*8)
+	VMOVSS        X0, (R11)(CX*8)
 	ADDQ          $0x04, AX
 	ADDQ          DI, SI
 	SUBQ          $0x01, R10
@@ -4087,8 +4080,7 @@ rows4:
 
 cols4:
 	PREFETCHT0  (R8)
-	PREFETCHT0  64(R8)
-	ADDQ        $0x00000080, R8
+	ADDQ        $0x00000040, R8
 	VMOVUPS     (R12), Z24
 	VMOVUPS     (R12)(BX*4), Z25
 	VMOVUPS     (R12)(BX*8), Z26
@@ -4327,22 +4319,24 @@ rows1:
 	VXORPS Z3, Z3, Z3
 	VXORPS Z4, Z4, Z4
 	VXORPS Z5, Z5, Z5
-	MOVQ   SI, R8
-	MOVQ   DX, R9
-	LEAQ   (R9)(BX*8), R11
-	LEAQ   (R11)(BX*4), R11
-	MOVQ   BX, R12
-	SUBQ   $0x20, R12
+	MOVQ   SI, R9
+	MOVQ   DX, R11
+	LEAQ   (R11)(BX*8), R12
+	LEAQ   (R12)(BX*4), R12
+	MOVQ   BX, R13
+	SUBQ   $0x20, R13
 	JL     last1
 
 cols1:
-	VMOVUPS     (R9), Z6
-	VMOVUPS     (R9)(BX*4), Z7
-	VMOVUPS     (R9)(BX*8), Z8
-	VMOVUPS     (R11), Z9
-	VMOVUPS     (R11)(BX*4), Z10
-	VMOVUPS     (R11)(BX*8), Z11
-	VPMOVSXBD   4(R8), Z12
+	PREFETCHT0  (R8)
+	ADDQ        $0x00000040, R8
+	VMOVUPS     (R11), Z6
+	VMOVUPS     (R11)(BX*4), Z7
+	VMOVUPS     (R11)(BX*8), Z8
+	VMOVUPS     (R12), Z9
+	VMOVUPS     (R12)(BX*4), Z10
+	VMOVUPS     (R12)(BX*8), Z11
+	VPMOVSXBD   4(R9), Z12
 	VCVTDQ2PS   Z12, Z12
 	VFMADD231PS Z12, Z6, Z0
 	VFMADD231PS Z12, Z7, Z1
@@ -4350,13 +4344,13 @@ cols1:
 	VFMADD231PS Z12, Z9, Z3
 	VFMADD231PS Z12, Z10, Z4
 	VFMADD231PS Z12, Z11, Z5
-	VMOVUPS     64(R9), Z6
-	VMOVUPS     64(R9)(BX*4), Z7
-	VMOVUPS     64(R9)(BX*8), Z8
-	VMOVUPS     64(R11), Z9
-	VMOVUPS     64(R11)(BX*4), Z10
-	VMOVUPS     64(R11)(BX*8), Z11
-	VPMOVSXBD   20(R8), Z12
+	VMOVUPS     64(R11), Z6
+	VMOVUPS     64(R11)(BX*4), Z7
+	VMOVUPS     64(R11)(BX*8), Z8
+	VMOVUPS     64(R12), Z9
+	VMOVUPS     64(R12)(BX*4), Z10
+	VMOVUPS     64(R12)(BX*8), Z11
+	VPMOVSXBD   20(R9), Z12
 	VCVTDQ2PS   Z12, Z12
 	VFMADD231PS Z12, Z6, Z0
 	VFMADD231PS Z12, Z7, Z1
@@ -4364,22 +4358,22 @@ cols1:
 	VFMADD231PS Z12, Z9, Z3
 	VFMADD231PS Z12, Z10, Z4
 	VFMADD231PS Z12, Z11, Z5
-	ADDQ        $0x00000080, R9
 	ADDQ        $0x00000080, R11
-	ADDQ        $0x20, R8
-	SUBQ        $0x20, R12
+	ADDQ        $0x00000080, R12
+	ADDQ        $0x20, R9
+	SUBQ        $0x20, R13
 	JGE         cols1
 
 last1:
-	ADDQ        $0x20, R12
+	ADDQ        $0x20, R13
 	JZ          sum1
-	VMOVUPS     (R9), Z6
-	VMOVUPS     (R9)(BX*4), Z7
-	VMOVUPS     (R9)(BX*8), Z8
-	VMOVUPS     (R11), Z9
-	VMOVUPS     (R11)(BX*4), Z10
-	VMOVUPS     (R11)(BX*8), Z11
-	VPMOVSXBD   4(R8), Z12
+	VMOVUPS     (R11), Z6
+	VMOVUPS     (R11)(BX*4), Z7
+	VMOVUPS     (R11)(BX*8), Z8
+	VMOVUPS     (R12), Z9
+	VMOVUPS     (R12)(BX*4), Z10
+	VMOVUPS     (R12)(BX*8), Z11
+	VPMOVSXBD   4(R9), Z12
 	VCVTDQ2PS   Z12, Z12
 	VFMADD231PS Z12, Z6, Z0
 	VFMADD231PS Z12, Z7, Z1
@@ -4389,11 +4383,11 @@ last1:
 	VFMADD231PS Z12, Z11, Z5
 
 sum1:
-	MOVQ          AX, R8
-	LEAQ          (R8)(CX*8), R9
-	LEAQ          (R9)(CX*4), R9
-	MOVQ          SI, R11
-	VMOVSS        (R11), X6
+	MOVQ          AX, R9
+	LEAQ          (R9)(CX*8), R11
+	LEAQ          (R11)(CX*4), R11
+	MOVQ          SI, R12
+	VMOVSS        (R12), X6
 	VSHUFPS       $0x88, Z0, Z0, Z7
 	VSHUFPS       $0xdd, Z0, Z0, Z8
 	VADDPS        Z8, Z7, Z7
@@ -4408,7 +4402,7 @@ sum1:
 	VEXTRACTF32X4 $0x01, Y7, X0
 	VADDPS        X0, X7, X0
 	VMULPS        X6, X0, X0
-	VMOVSS        X0, (R8)
+	VMOVSS        X0, (R9)
 	VSHUFPS       $0x88, Z1, Z1, Z0
 	VSHUFPS       $0xdd, Z1, Z1, Z7
 	VADDPS        Z7, Z0, Z0
@@ -4423,7 +4417,7 @@ sum1:
 	VEXTRACTF32X4 $0x01, Y0, X1
 	VADDPS        X1, X0, X0
 	VMULPS        X6, X0, X0
-	VMOVSS        X0, (R8)(CX*4)
+	VMOVSS        X0, (R9)(CX*4)
 	VSHUFPS       $0x88, Z2, Z2, Z0
 	VSHUFPS       $0xdd, Z2, Z2, Z1
 	VADDPS        Z1, Z0, Z0
@@ -4438,7 +4432,7 @@ sum1:
 	VEXTRACTF32X4 $0x01, Y0, X1
 	VADDPS        X1, X0, X0
 	VMULPS        X6, X0, X0
-	VMOVSS        X0, (R8)(CX*8)
+	VMOVSS        X0, (R9)(CX*8)
 	VSHUFPS       $0x88, Z3, Z3, Z0
 	VSHUFPS       $0xdd, Z3, Z3, Z1
 	VADDPS        Z1, Z0, Z0
@@ -4453,7 +4447,7 @@ sum1:
 	VEXTRACTF32X4 $0x01, Y0, X1
 	VADDPS        X1, X0, X0
 	VMULPS        X6, X0, X0
-	VMOVSS        X0, (R9)
+	VMOVSS        X0, (R11)
 	VSHUFPS       $0x88, Z4, Z4, Z0
 	VSHUFPS       $0xdd, Z4, Z4, Z1
 	VADDPS        Z1, Z0, Z0
@@ -4468,7 +4462,7 @@ sum1:
 	VEXTRACTF32X4 $0x01, Y0, X1
 	VADDPS        X1, X0, X0
 	VMULPS        X6, X0, X0
-	VMOVSS        X0, (R9)(CX*4)
+	VMOVSS        X0, (R11)(CX*4)
 	VSHUFPS       $0x88, Z5, Z5, Z0
 	VSHUFPS       $0xdd, Z5, Z5, Z1
 	VADDPS        Z1, Z0, Z0
@@ -4483,7 +4477,7 @@ sum1:
 	VEXTRACTF32X4 $0x01, Y0, X1
 	VADDPS        X1, X0, X0
 	VMULPS        X6, X0, X0
-	VMOVSS        X0, (R9)(CX*8)
+	VMOVSS        X0, (R11)(CX*8)
 	ADDQ          $0x04, AX
 	ADDQ          DI, SI
 	SUBQ          $0x01, R10

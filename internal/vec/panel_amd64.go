@@ -32,7 +32,7 @@ var floatPanels = sync.Pool{New: func() any { return new(floatPanel) }}
 // that do not fill a tile are left.
 func dotPanel(f format, lanes int, dst []float32, ld int, x []float32, n int, w []byte, stride, rows, cols int) (done int) {
 	most := min(packedRows, packedBytes/(cols*f.size())) / packedGroup
-	if f == fmtI8 || cols <= partCols || n < packedVectors || rows < packedGroup || most == 0 {
+	if f == fmtI8 || n < packedVectors || cols <= partCols || rows < packedGroup || most == 0 {
 		return 0
 	}
 	p := floatPanels.Get().(*floatPanel)
@@ -42,7 +42,7 @@ func dotPanel(f format, lanes int, dst []float32, ld int, x []float32, n int, w 
 		first, groups := nextGroups(j, rows, packedGroup, most)
 		p.pack(f, lanes, w[first*stride:], stride, groups, cols)
 		for q := 0; q+tile <= n; q += tile {
-			p.mul(f, lanes, dst[q*ld+first:], ld, x[q*cols:], groups, cols)
+			p.mul(f, lanes, dst[q*ld+first:], ld, x[q*cols:], x[min(q+tile, n-1)*cols:], groups, cols)
 		}
 		j = first + groups*packedGroup
 	}
@@ -70,8 +70,8 @@ func (p *floatPanel) pack(f format, lanes int, w []byte, stride, groups, cols in
 	}
 }
 
-// mul multiplies a tile of vectors with the panel.
-func (p *floatPanel) mul(f format, lanes int, dst []float32, ld int, x []float32, groups, cols int) {
+// mul multiplies a tile of vectors with the panel, and fetches the next ones.
+func (p *floatPanel) mul(f format, lanes int, dst []float32, ld int, x, next []float32, groups, cols int) {
 	at, part := 0, 0
 	for c := 0; c < cols; c += partCols {
 		m := min(partCols, cols-c)
@@ -79,26 +79,26 @@ func (p *floatPanel) mul(f format, lanes int, dst []float32, ld int, x []float32
 		if c+m == cols {
 			part &= 1
 		}
-		p.tile(f, lanes, &dst[0], ld, &x[c], cols, &p.rows[at], groups, m, part)
+		p.tile(f, lanes, &dst[0], ld, &x[c], cols, &p.rows[at], groups, m, part, &next[0])
 		at += groups * packedGroup * m * f.size()
 		part |= 1
 	}
 }
 
-func (p *floatPanel) tile(f format, lanes int, dst *float32, ld int, x *float32, ldx int, panel *byte, groups, cols, part int) {
+func (p *floatPanel) tile(f format, lanes int, dst *float32, ld int, x *float32, ldx int, panel *byte, groups, cols, part int, next *float32) {
 	sums := &p.sums[0]
 	switch int(f)*32 + lanes {
 	case int(fmtF32)*32 + 8:
-		dotPanelF32AVX2(dst, ld, x, ldx, panel, groups, cols, sums, part)
+		dotPanelF32AVX2(dst, ld, x, ldx, panel, groups, cols, sums, part, next)
 	case int(fmtF16)*32 + 8:
-		dotPanelF16AVX2(dst, ld, x, ldx, panel, groups, cols, sums, part)
+		dotPanelF16AVX2(dst, ld, x, ldx, panel, groups, cols, sums, part, next)
 	case int(fmtBF16)*32 + 8:
-		dotPanelBF16AVX2(dst, ld, x, ldx, panel, groups, cols, sums, part)
+		dotPanelBF16AVX2(dst, ld, x, ldx, panel, groups, cols, sums, part, next)
 	case int(fmtF32)*32 + 16:
-		dotPanelF32AVX512(dst, ld, x, ldx, panel, groups, cols, sums, part)
+		dotPanelF32AVX512(dst, ld, x, ldx, panel, groups, cols, sums, part, next)
 	case int(fmtF16)*32 + 16:
-		dotPanelF16AVX512(dst, ld, x, ldx, panel, groups, cols, sums, part)
+		dotPanelF16AVX512(dst, ld, x, ldx, panel, groups, cols, sums, part, next)
 	case int(fmtBF16)*32 + 16:
-		dotPanelBF16AVX512(dst, ld, x, ldx, panel, groups, cols, sums, part)
+		dotPanelBF16AVX512(dst, ld, x, ldx, panel, groups, cols, sums, part, next)
 	}
 }

@@ -54,15 +54,16 @@ loop:
 	VZEROUPPER
 	RET
 
-// func dotPanelF32AVX2(dst *float32, ld int, x *float32, ldx int, panel *byte, groups int, cols int, sums *float32, part int)
-// Requires: AVX, FMA3
-TEXT ·dotPanelF32AVX2(SB), NOSPLIT, $0-72
+// func dotPanelF32AVX2(dst *float32, ld int, x *float32, ldx int, panel *byte, groups int, cols int, sums *float32, part int, next *float32)
+// Requires: AVX, FMA3, MMX+
+TEXT ·dotPanelF32AVX2(SB), NOSPLIT, $0-80
 	MOVQ dst+0(FP), AX
 	MOVQ ld+8(FP), CX
 	MOVQ x+16(FP), DX
 	MOVQ panel+32(FP), BX
 	MOVQ ldx+24(FP), SI
 	MOVQ sums+56(FP), DI
+	MOVQ next+72(FP), R8
 
 group:
 	VXORPS  Y0, Y0, Y0
@@ -93,13 +94,15 @@ group:
 	VMOVUPS 352(DI), Y11
 
 begun:
-	MOVQ DX, R8
-	MOVQ cols+48(FP), R9
+	MOVQ DX, R9
+	MOVQ cols+48(FP), R10
 
 columns:
-	VMOVUPS     (R8), Y12
-	VMOVUPS     (R8)(SI*4), Y13
-	VMOVUPS     (R8)(SI*8), Y14
+	PREFETCHT1  (R8)
+	ADDQ        $0x40, R8
+	VMOVUPS     (R9), Y12
+	VMOVUPS     (R9)(SI*4), Y13
+	VMOVUPS     (R9)(SI*8), Y14
 	VMOVUPS     (BX), Y15
 	VFMADD231PS Y15, Y12, Y0
 	VFMADD231PS Y15, Y13, Y4
@@ -116,9 +119,9 @@ columns:
 	VFMADD231PS Y15, Y12, Y3
 	VFMADD231PS Y15, Y13, Y7
 	VFMADD231PS Y15, Y14, Y11
-	ADDQ        $0x20, R8
+	ADDQ        $0x20, R9
 	ADDQ        $0x00000080, BX
-	SUBQ        $0x08, R9
+	SUBQ        $0x08, R10
 	JNZ         columns
 	TESTQ       $0x00000002, part+64(FP)
 	JZ          whole
@@ -137,25 +140,25 @@ columns:
 	JMP         next
 
 whole:
-	MOVQ         AX, R8
+	MOVQ         AX, R9
 	VHADDPS      Y1, Y0, Y0
 	VHADDPS      Y3, Y2, Y1
 	VHADDPS      Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
-	VMOVUPS      X0, (R8)
+	VMOVUPS      X0, (R9)
 	VHADDPS      Y5, Y4, Y0
 	VHADDPS      Y7, Y6, Y1
 	VHADDPS      Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
-	VMOVUPS      X0, (R8)(CX*4)
+	VMOVUPS      X0, (R9)(CX*4)
 	VHADDPS      Y9, Y8, Y0
 	VHADDPS      Y11, Y10, Y1
 	VHADDPS      Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
-	VMOVUPS      X0, (R8)(CX*8)
+	VMOVUPS      X0, (R9)(CX*8)
 
 next:
 	ADDQ $0x10, AX
@@ -165,15 +168,16 @@ next:
 	VZEROUPPER
 	RET
 
-// func dotPanelF16AVX2(dst *float32, ld int, x *float32, ldx int, panel *byte, groups int, cols int, sums *float32, part int)
-// Requires: AVX, F16C, FMA3
-TEXT ·dotPanelF16AVX2(SB), NOSPLIT, $0-72
+// func dotPanelF16AVX2(dst *float32, ld int, x *float32, ldx int, panel *byte, groups int, cols int, sums *float32, part int, next *float32)
+// Requires: AVX, F16C, FMA3, MMX+
+TEXT ·dotPanelF16AVX2(SB), NOSPLIT, $0-80
 	MOVQ dst+0(FP), AX
 	MOVQ ld+8(FP), CX
 	MOVQ x+16(FP), DX
 	MOVQ panel+32(FP), BX
 	MOVQ ldx+24(FP), SI
 	MOVQ sums+56(FP), DI
+	MOVQ next+72(FP), R8
 
 group:
 	VXORPS  Y0, Y0, Y0
@@ -204,13 +208,15 @@ group:
 	VMOVUPS 352(DI), Y11
 
 begun:
-	MOVQ DX, R8
-	MOVQ cols+48(FP), R9
+	MOVQ DX, R9
+	MOVQ cols+48(FP), R10
 
 columns:
-	VMOVUPS     (R8), Y12
-	VMOVUPS     (R8)(SI*4), Y13
-	VMOVUPS     (R8)(SI*8), Y14
+	PREFETCHT1  (R8)
+	ADDQ        $0x40, R8
+	VMOVUPS     (R9), Y12
+	VMOVUPS     (R9)(SI*4), Y13
+	VMOVUPS     (R9)(SI*8), Y14
 	VCVTPH2PS   (BX), Y15
 	VFMADD231PS Y15, Y12, Y0
 	VFMADD231PS Y15, Y13, Y4
@@ -227,9 +233,9 @@ columns:
 	VFMADD231PS Y15, Y12, Y3
 	VFMADD231PS Y15, Y13, Y7
 	VFMADD231PS Y15, Y14, Y11
-	ADDQ        $0x20, R8
+	ADDQ        $0x20, R9
 	ADDQ        $0x40, BX
-	SUBQ        $0x08, R9
+	SUBQ        $0x08, R10
 	JNZ         columns
 	TESTQ       $0x00000002, part+64(FP)
 	JZ          whole
@@ -248,25 +254,25 @@ columns:
 	JMP         next
 
 whole:
-	MOVQ         AX, R8
+	MOVQ         AX, R9
 	VHADDPS      Y1, Y0, Y0
 	VHADDPS      Y3, Y2, Y1
 	VHADDPS      Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
-	VMOVUPS      X0, (R8)
+	VMOVUPS      X0, (R9)
 	VHADDPS      Y5, Y4, Y0
 	VHADDPS      Y7, Y6, Y1
 	VHADDPS      Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
-	VMOVUPS      X0, (R8)(CX*4)
+	VMOVUPS      X0, (R9)(CX*4)
 	VHADDPS      Y9, Y8, Y0
 	VHADDPS      Y11, Y10, Y1
 	VHADDPS      Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
-	VMOVUPS      X0, (R8)(CX*8)
+	VMOVUPS      X0, (R9)(CX*8)
 
 next:
 	ADDQ $0x10, AX
@@ -276,15 +282,16 @@ next:
 	VZEROUPPER
 	RET
 
-// func dotPanelBF16AVX2(dst *float32, ld int, x *float32, ldx int, panel *byte, groups int, cols int, sums *float32, part int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·dotPanelBF16AVX2(SB), NOSPLIT, $0-72
+// func dotPanelBF16AVX2(dst *float32, ld int, x *float32, ldx int, panel *byte, groups int, cols int, sums *float32, part int, next *float32)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·dotPanelBF16AVX2(SB), NOSPLIT, $0-80
 	MOVQ dst+0(FP), AX
 	MOVQ ld+8(FP), CX
 	MOVQ x+16(FP), DX
 	MOVQ panel+32(FP), BX
 	MOVQ ldx+24(FP), SI
 	MOVQ sums+56(FP), DI
+	MOVQ next+72(FP), R8
 
 group:
 	VXORPS  Y0, Y0, Y0
@@ -315,13 +322,15 @@ group:
 	VMOVUPS 352(DI), Y11
 
 begun:
-	MOVQ DX, R8
-	MOVQ cols+48(FP), R9
+	MOVQ DX, R9
+	MOVQ cols+48(FP), R10
 
 columns:
-	VMOVUPS     (R8), Y12
-	VMOVUPS     (R8)(SI*4), Y13
-	VMOVUPS     (R8)(SI*8), Y14
+	PREFETCHT1  (R8)
+	ADDQ        $0x40, R8
+	VMOVUPS     (R9), Y12
+	VMOVUPS     (R9)(SI*4), Y13
+	VMOVUPS     (R9)(SI*8), Y14
 	VPMOVZXWD   (BX), Y15
 	VPSLLD      $0x10, Y15, Y15
 	VFMADD231PS Y15, Y12, Y0
@@ -342,9 +351,9 @@ columns:
 	VFMADD231PS Y15, Y12, Y3
 	VFMADD231PS Y15, Y13, Y7
 	VFMADD231PS Y15, Y14, Y11
-	ADDQ        $0x20, R8
+	ADDQ        $0x20, R9
 	ADDQ        $0x40, BX
-	SUBQ        $0x08, R9
+	SUBQ        $0x08, R10
 	JNZ         columns
 	TESTQ       $0x00000002, part+64(FP)
 	JZ          whole
@@ -363,25 +372,25 @@ columns:
 	JMP         next
 
 whole:
-	MOVQ         AX, R8
+	MOVQ         AX, R9
 	VHADDPS      Y1, Y0, Y0
 	VHADDPS      Y3, Y2, Y1
 	VHADDPS      Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
-	VMOVUPS      X0, (R8)
+	VMOVUPS      X0, (R9)
 	VHADDPS      Y5, Y4, Y0
 	VHADDPS      Y7, Y6, Y1
 	VHADDPS      Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
-	VMOVUPS      X0, (R8)(CX*4)
+	VMOVUPS      X0, (R9)(CX*4)
 	VHADDPS      Y9, Y8, Y0
 	VHADDPS      Y11, Y10, Y1
 	VHADDPS      Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0
-	VMOVUPS      X0, (R8)(CX*8)
+	VMOVUPS      X0, (R9)(CX*8)
 
 next:
 	ADDQ $0x10, AX

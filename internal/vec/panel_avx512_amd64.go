@@ -16,21 +16,21 @@ func packWordsAVX512(panel *byte, w *byte, stride int, cols int)
 
 // dst[q*ld+j] = x[q*ldx:]·row j, q < 6, j < 4 × groups; panel [groups][cols/16][4][16].
 // sums [groups][6][4][16] are where accumulators come from if part&1, not 0,
-// and go to if part&2, not summed up to dst.
+// and go to if part&2, not summed up to dst. What begins at next is read soon.
 //
 //go:noescape
-func dotPanelF32AVX512(dst *float32, ld int, x *float32, ldx int, panel *byte, groups int, cols int, sums *float32, part int)
+func dotPanelF32AVX512(dst *float32, ld int, x *float32, ldx int, panel *byte, groups int, cols int, sums *float32, part int, next *float32)
 
 // dst[q*ld+j] = x[q*ldx:]·row j, q < 6, j < 4 × groups; panel [groups][cols/16][4][16].
 // sums [groups][6][4][16] are where accumulators come from if part&1, not 0,
-// and go to if part&2, not summed up to dst.
+// and go to if part&2, not summed up to dst. What begins at next is read soon.
 //
 //go:noescape
-func dotPanelF16AVX512(dst *float32, ld int, x *float32, ldx int, panel *byte, groups int, cols int, sums *float32, part int)
+func dotPanelF16AVX512(dst *float32, ld int, x *float32, ldx int, panel *byte, groups int, cols int, sums *float32, part int, next *float32)
 
 // dst[q*ld+j] = x[q*ldx:]·row j, q < 6, j < 4 × groups; panel [groups][cols/16][4][16].
 // sums [groups][6][4][16] are where accumulators come from if part&1, not 0,
-// and go to if part&2, not summed up to dst.
+// and go to if part&2, not summed up to dst. What begins at next is read soon.
 //
 //go:noescape
-func dotPanelBF16AVX512(dst *float32, ld int, x *float32, ldx int, panel *byte, groups int, cols int, sums *float32, part int)
+func dotPanelBF16AVX512(dst *float32, ld int, x *float32, ldx int, panel *byte, groups int, cols int, sums *float32, part int, next *float32)

@@ -54,15 +54,16 @@ loop:
 	VZEROUPPER
 	RET
 
-// func dotPanelF32AVX512(dst *float32, ld int, x *float32, ldx int, panel *byte, groups int, cols int, sums *float32, part int)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VL
-TEXT ·dotPanelF32AVX512(SB), NOSPLIT, $0-72
+// func dotPanelF32AVX512(dst *float32, ld int, x *float32, ldx int, panel *byte, groups int, cols int, sums *float32, part int, next *float32)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, MMX+
+TEXT ·dotPanelF32AVX512(SB), NOSPLIT, $0-80
 	MOVQ dst+0(FP), AX
 	MOVQ ld+8(FP), CX
 	MOVQ x+16(FP), DX
 	MOVQ panel+32(FP), BX
 	MOVQ ldx+24(FP), SI
 	MOVQ sums+56(FP), DI
+	MOVQ next+72(FP), R8
 
 group:
 	VXORPS  Z0, Z0, Z0
@@ -117,18 +118,20 @@ group:
 	VMOVUPS 1472(DI), Z23
 
 begun:
-	MOVQ DX, R8
-	LEAQ (R8)(SI*8), R9
-	LEAQ (R9)(SI*4), R9
-	MOVQ cols+48(FP), R10
+	MOVQ DX, R9
+	LEAQ (R9)(SI*8), R10
+	LEAQ (R10)(SI*4), R10
+	MOVQ cols+48(FP), R11
 
 columns:
-	VMOVUPS     (R8), Z24
-	VMOVUPS     (R8)(SI*4), Z25
-	VMOVUPS     (R8)(SI*8), Z26
-	VMOVUPS     (R9), Z27
-	VMOVUPS     (R9)(SI*4), Z28
-	VMOVUPS     (R9)(SI*8), Z29
+	PREFETCHT1  (R8)
+	ADDQ        $0x40, R8
+	VMOVUPS     (R9), Z24
+	VMOVUPS     (R9)(SI*4), Z25
+	VMOVUPS     (R9)(SI*8), Z26
+	VMOVUPS     (R10), Z27
+	VMOVUPS     (R10)(SI*4), Z28
+	VMOVUPS     (R10)(SI*8), Z29
 	VMOVUPS     (BX), Z30
 	VFMADD231PS Z30, Z24, Z0
 	VFMADD231PS Z30, Z25, Z4
@@ -157,10 +160,10 @@ columns:
 	VFMADD231PS Z30, Z27, Z15
 	VFMADD231PS Z30, Z28, Z19
 	VFMADD231PS Z30, Z29, Z23
-	ADDQ        $0x40, R8
 	ADDQ        $0x40, R9
+	ADDQ        $0x40, R10
 	ADDQ        $0x00000100, BX
-	SUBQ        $0x10, R10
+	SUBQ        $0x10, R11
 	JNZ         columns
 	TESTQ       $0x00000002, part+64(FP)
 	JZ          whole
@@ -191,9 +194,9 @@ columns:
 	JMP         next
 
 whole:
-	MOVQ          AX, R8
-	LEAQ          (R8)(CX*8), R9
-	LEAQ          (R9)(CX*4), R9
+	MOVQ          AX, R9
+	LEAQ          (R9)(CX*8), R10
+	LEAQ          (R10)(CX*4), R10
 	VSHUFPS       $0x88, Z1, Z0, Z24
 	VSHUFPS       $0xdd, Z1, Z0, Z0
 	VADDPS        Z0, Z24, Z24
@@ -207,7 +210,7 @@ whole:
 	VADDPS        Y0, Y1, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
 	VADDPS        X1, X0, X0
-	VMOVUPS       X0, (R8)
+	VMOVUPS       X0, (R9)
 	VSHUFPS       $0x88, Z5, Z4, Z0
 	VSHUFPS       $0xdd, Z5, Z4, Z1
 	VADDPS        Z1, Z0, Z0
@@ -221,7 +224,7 @@ whole:
 	VADDPS        Y0, Y2, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
 	VADDPS        X1, X0, X0
-	VMOVUPS       X0, (R8)(CX*4)
+	VMOVUPS       X0, (R9)(CX*4)
 	VSHUFPS       $0x88, Z9, Z8, Z0
 	VSHUFPS       $0xdd, Z9, Z8, Z1
 	VADDPS        Z1, Z0, Z0
@@ -235,7 +238,7 @@ whole:
 	VADDPS        Y0, Y2, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
 	VADDPS        X1, X0, X0
-	VMOVUPS       X0, (R8)(CX*8)
+	VMOVUPS       X0, (R9)(CX*8)
 	VSHUFPS       $0x88, Z13, Z12, Z0
 	VSHUFPS       $0xdd, Z13, Z12, Z1
 	VADDPS        Z1, Z0, Z0
@@ -249,7 +252,7 @@ whole:
 	VADDPS        Y0, Y2, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
 	VADDPS        X1, X0, X0
-	VMOVUPS       X0, (R9)
+	VMOVUPS       X0, (R10)
 	VSHUFPS       $0x88, Z17, Z16, Z0
 	VSHUFPS       $0xdd, Z17, Z16, Z1
 	VADDPS        Z1, Z0, Z0
@@ -263,7 +266,7 @@ whole:
 	VADDPS        Y0, Y2, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
 	VADDPS        X1, X0, X0
-	VMOVUPS       X0, (R9)(CX*4)
+	VMOVUPS       X0, (R10)(CX*4)
 	VSHUFPS       $0x88, Z21, Z20, Z0
 	VSHUFPS       $0xdd, Z21, Z20, Z1
 	VADDPS        Z1, Z0, Z0
@@ -277,7 +280,7 @@ whole:
 	VADDPS        Y0, Y2, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
 	VADDPS        X1, X0, X0
-	VMOVUPS       X0, (R9)(CX*8)
+	VMOVUPS       X0, (R10)(CX*8)
 
 next:
 	ADDQ $0x10, AX
@@ -287,15 +290,16 @@ next:
 	VZEROUPPER
 	RET
 
-// func dotPanelF16AVX512(dst *float32, ld int, x *float32, ldx int, panel *byte, groups int, cols int, sums *float32, part int)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VL
-TEXT ·dotPanelF16AVX512(SB), NOSPLIT, $0-72
+// func dotPanelF16AVX512(dst *float32, ld int, x *float32, ldx int, panel *byte, groups int, cols int, sums *float32, part int, next *float32)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, MMX+
+TEXT ·dotPanelF16AVX512(SB), NOSPLIT, $0-80
 	MOVQ dst+0(FP), AX
 	MOVQ ld+8(FP), CX
 	MOVQ x+16(FP), DX
 	MOVQ panel+32(FP), BX
 	MOVQ ldx+24(FP), SI
 	MOVQ sums+56(FP), DI
+	MOVQ next+72(FP), R8
 
 group:
 	VXORPS  Z0, Z0, Z0
@@ -350,18 +354,20 @@ group:
 	VMOVUPS 1472(DI), Z23
 
 begun:
-	MOVQ DX, R8
-	LEAQ (R8)(SI*8), R9
-	LEAQ (R9)(SI*4), R9
-	MOVQ cols+48(FP), R10
+	MOVQ DX, R9
+	LEAQ (R9)(SI*8), R10
+	LEAQ (R10)(SI*4), R10
+	MOVQ cols+48(FP), R11
 
 columns:
-	VMOVUPS     (R8), Z24
-	VMOVUPS     (R8)(SI*4), Z25
-	VMOVUPS     (R8)(SI*8), Z26
-	VMOVUPS     (R9), Z27
-	VMOVUPS     (R9)(SI*4), Z28
-	VMOVUPS     (R9)(SI*8), Z29
+	PREFETCHT1  (R8)
+	ADDQ        $0x40, R8
+	VMOVUPS     (R9), Z24
+	VMOVUPS     (R9)(SI*4), Z25
+	VMOVUPS     (R9)(SI*8), Z26
+	VMOVUPS     (R10), Z27
+	VMOVUPS     (R10)(SI*4), Z28
+	VMOVUPS     (R10)(SI*8), Z29
 	VCVTPH2PS   (BX), Z30
 	VFMADD231PS Z30, Z24, Z0
 	VFMADD231PS Z30, Z25, Z4
@@ -390,10 +396,10 @@ columns:
 	VFMADD231PS Z30, Z27, Z15
 	VFMADD231PS Z30, Z28, Z19
 	VFMADD231PS Z30, Z29, Z23
-	ADDQ        $0x40, R8
 	ADDQ        $0x40, R9
+	ADDQ        $0x40, R10
 	ADDQ        $0x00000080, BX
-	SUBQ        $0x10, R10
+	SUBQ        $0x10, R11
 	JNZ         columns
 	TESTQ       $0x00000002, part+64(FP)
 	JZ          whole
@@ -424,9 +430,9 @@ columns:
 	JMP         next
 
 whole:
-	MOVQ          AX, R8
-	LEAQ          (R8)(CX*8), R9
-	LEAQ          (R9)(CX*4), R9
+	MOVQ          AX, R9
+	LEAQ          (R9)(CX*8), R10
+	LEAQ          (R10)(CX*4), R10
 	VSHUFPS       $0x88, Z1, Z0, Z24
 	VSHUFPS       $0xdd, Z1, Z0, Z0
 	VADDPS        Z0, Z24, Z24
@@ -440,7 +446,7 @@ whole:
 	VADDPS        Y0, Y1, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
 	VADDPS        X1, X0, X0
-	VMOVUPS       X0, (R8)
+	VMOVUPS       X0, (R9)
 	VSHUFPS       $0x88, Z5, Z4, Z0
 	VSHUFPS       $0xdd, Z5, Z4, Z1
 	VADDPS        Z1, Z0, Z0
@@ -454,7 +460,7 @@ whole:
 	VADDPS        Y0, Y2, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
 	VADDPS        X1, X0, X0
-	VMOVUPS       X0, (R8)(CX*4)
+	VMOVUPS       X0, (R9)(CX*4)
 	VSHUFPS       $0x88, Z9, Z8, Z0
 	VSHUFPS       $0xdd, Z9, Z8, Z1
 	VADDPS        Z1, Z0, Z0
@@ -468,7 +474,7 @@ whole:
 	VADDPS        Y0, Y2, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
 	VADDPS        X1, X0, X0
-	VMOVUPS       X0, (R8)(CX*8)
+	VMOVUPS       X0, (R9)(CX*8)
 	VSHUFPS       $0x88, Z13, Z12, Z0
 	VSHUFPS       $0xdd, Z13, Z12, Z1
 	VADDPS        Z1, Z0, Z0
@@ -482,7 +488,7 @@ whole:
 	VADDPS        Y0, Y2, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
 	VADDPS        X1, X0, X0
-	VMOVUPS       X0, (R9)
+	VMOVUPS       X0, (R10)
 	VSHUFPS       $0x88, Z17, Z16, Z0
 	VSHUFPS       $0xdd, Z17, Z16, Z1
 	VADDPS        Z1, Z0, Z0
@@ -496,7 +502,7 @@ whole:
 	VADDPS        Y0, Y2, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
 	VADDPS        X1, X0, X0
-	VMOVUPS       X0, (R9)(CX*4)
+	VMOVUPS       X0, (R10)(CX*4)
 	VSHUFPS       $0x88, Z21, Z20, Z0
 	VSHUFPS       $0xdd, Z21, Z20, Z1
 	VADDPS        Z1, Z0, Z0
@@ -510,7 +516,7 @@ whole:
 	VADDPS        Y0, Y2, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
 	VADDPS        X1, X0, X0
-	VMOVUPS       X0, (R9)(CX*8)
+	VMOVUPS       X0, (R10)(CX*8)
 
 next:
 	ADDQ $0x10, AX
@@ -520,15 +526,16 @@ next:
 	VZEROUPPER
 	RET
 
-// func dotPanelBF16AVX512(dst *float32, ld int, x *float32, ldx int, panel *byte, groups int, cols int, sums *float32, part int)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VL
-TEXT ·dotPanelBF16AVX512(SB), NOSPLIT, $0-72
+// func dotPanelBF16AVX512(dst *float32, ld int, x *float32, ldx int, panel *byte, groups int, cols int, sums *float32, part int, next *float32)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, MMX+
+TEXT ·dotPanelBF16AVX512(SB), NOSPLIT, $0-80
 	MOVQ dst+0(FP), AX
 	MOVQ ld+8(FP), CX
 	MOVQ x+16(FP), DX
 	MOVQ panel+32(FP), BX
 	MOVQ ldx+24(FP), SI
 	MOVQ sums+56(FP), DI
+	MOVQ next+72(FP), R8
 
 group:
 	VXORPS  Z0, Z0, Z0
@@ -583,18 +590,20 @@ group:
 	VMOVUPS 1472(DI), Z23
 
 begun:
-	MOVQ DX, R8
-	LEAQ (R8)(SI*8), R9
-	LEAQ (R9)(SI*4), R9
-	MOVQ cols+48(FP), R10
+	MOVQ DX, R9
+	LEAQ (R9)(SI*8), R10
+	LEAQ (R10)(SI*4), R10
+	MOVQ cols+48(FP), R11
 
 columns:
-	VMOVUPS     (R8), Z24
-	VMOVUPS     (R8)(SI*4), Z25
-	VMOVUPS     (R8)(SI*8), Z26
-	VMOVUPS     (R9), Z27
-	VMOVUPS     (R9)(SI*4), Z28
-	VMOVUPS     (R9)(SI*8), Z29
+	PREFETCHT1  (R8)
+	ADDQ        $0x40, R8
+	VMOVUPS     (R9), Z24
+	VMOVUPS     (R9)(SI*4), Z25
+	VMOVUPS     (R9)(SI*8), Z26
+	VMOVUPS     (R10), Z27
+	VMOVUPS     (R10)(SI*4), Z28
+	VMOVUPS     (R10)(SI*8), Z29
 	VPMOVZXWD   (BX), Z30
 	VPSLLD      $0x10, Z30, Z30
 	VFMADD231PS Z30, Z24, Z0
@@ -627,10 +636,10 @@ columns:
 	VFMADD231PS Z30, Z27, Z15
 	VFMADD231PS Z30, Z28, Z19
 	VFMADD231PS Z30, Z29, Z23
-	ADDQ        $0x40, R8
 	ADDQ        $0x40, R9
+	ADDQ        $0x40, R10
 	ADDQ        $0x00000080, BX
-	SUBQ        $0x10, R10
+	SUBQ        $0x10, R11
 	JNZ         columns
 	TESTQ       $0x00000002, part+64(FP)
 	JZ          whole
@@ -661,9 +670,9 @@ columns:
 	JMP         next
 
 whole:
-	MOVQ          AX, R8
-	LEAQ          (R8)(CX*8), R9
-	LEAQ          (R9)(CX*4), R9
+	MOVQ          AX, R9
+	LEAQ          (R9)(CX*8), R10
+	LEAQ          (R10)(CX*4), R10
 	VSHUFPS       $0x88, Z1, Z0, Z24
 	VSHUFPS       $0xdd, Z1, Z0, Z0
 	VADDPS        Z0, Z24, Z24
@@ -677,7 +686,7 @@ whole:
 	VADDPS        Y0, Y1, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
 	VADDPS        X1, X0, X0
-	VMOVUPS       X0, (R8)
+	VMOVUPS       X0, (R9)
 	VSHUFPS       $0x88, Z5, Z4, Z0
 	VSHUFPS       $0xdd, Z5, Z4, Z1
 	VADDPS        Z1, Z0, Z0
@@ -691,7 +700,7 @@ whole:
 	VADDPS        Y0, Y2, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
 	VADDPS        X1, X0, X0
-	VMOVUPS       X0, (R8)(CX*4)
+	VMOVUPS       X0, (R9)(CX*4)
 	VSHUFPS       $0x88, Z9, Z8, Z0
 	VSHUFPS       $0xdd, Z9, Z8, Z1
 	VADDPS        Z1, Z0, Z0
@@ -705,7 +714,7 @@ whole:
 	VADDPS        Y0, Y2, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
 	VADDPS        X1, X0, X0
-	VMOVUPS       X0, (R8)(CX*8)
+	VMOVUPS       X0, (R9)(CX*8)
 	VSHUFPS       $0x88, Z13, Z12, Z0
 	VSHUFPS       $0xdd, Z13, Z12, Z1
 	VADDPS        Z1, Z0, Z0
@@ -719,7 +728,7 @@ whole:
 	VADDPS        Y0, Y2, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
 	VADDPS        X1, X0, X0
-	VMOVUPS       X0, (R9)
+	VMOVUPS       X0, (R10)
 	VSHUFPS       $0x88, Z17, Z16, Z0
 	VSHUFPS       $0xdd, Z17, Z16, Z1
 	VADDPS        Z1, Z0, Z0
@@ -733,7 +742,7 @@ whole:
 	VADDPS        Y0, Y2, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
 	VADDPS        X1, X0, X0
-	VMOVUPS       X0, (R9)(CX*4)
+	VMOVUPS       X0, (R10)(CX*4)
 	VSHUFPS       $0x88, Z21, Z20, Z0
 	VSHUFPS       $0xdd, Z21, Z20, Z1
 	VADDPS        Z1, Z0, Z0
@@ -747,7 +756,7 @@ whole:
 	VADDPS        Y0, Y2, Y0
 	VEXTRACTF32X4 $0x01, Y0, X1
 	VADDPS        X1, X0, X0
-	VMOVUPS       X0, (R9)(CX*8)
+	VMOVUPS       X0, (R10)(CX*8)
 
 next:
 	ADDQ $0x10, AX

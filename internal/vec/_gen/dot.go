@@ -75,7 +75,10 @@ func (d *dotter) tile(tokens, rows int) {
 	d.SUBQ(imm(2*d.lanes), left)
 	d.JL(LabelRef(last))
 	d.Label(one)
-	if rows > 1 {
+	switch {
+	case tokens == 6:
+		d.prefetch(ahead, 64) // as little as the next tile's vectors are beside many rows
+	case rows > 1:
 		d.prefetch(ahead, rows*2*d.lanes*d.f.size)
 	}
 	d.step(acc, x, from, 0)

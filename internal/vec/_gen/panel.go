@@ -49,12 +49,12 @@ func (a *asm) dotPanel(f format) {
 		tokens = 6
 	}
 	a.fn("dotPanel"+f.name,
-		"func(dst *float32, ld int, x *float32, ldx int, panel *byte, groups, cols int, sums *float32, part int)",
+		"func(dst *float32, ld int, x *float32, ldx int, panel *byte, groups, cols int, sums *float32, part int, next *float32)",
 		fmt.Sprintf("dst[q*ld+j] = x[q*ldx:]·row j, q < %d, j < %d × groups; panel [groups][cols/%d][%[2]d][%[3]d].", tokens, panelRows, a.lanes),
 		fmt.Sprintf("sums [groups][%d][%d][%d] are where accumulators come from if part&1, not 0,", tokens, panelRows, a.lanes),
-		"and go to if part&2, not summed up to dst.")
+		"and go to if part&2, not summed up to dst. What begins at next is read soon.")
 	d := &dotter{asm: a, f: f, dst: a.arg("dst"), ld: a.arg("ld"), x: a.arg("x"), w: a.arg("panel")}
-	ldx, sums := a.arg("ldx"), a.arg("sums")
+	ldx, sums, next := a.arg("ldx"), a.arg("sums"), a.arg("next")
 	a.Label("group")
 	acc := make([][]reg.VecVirtual, tokens)
 	for t := range acc {
@@ -67,6 +67,8 @@ func (a *asm) dotPanel(f format) {
 	a.Label("begun")
 	x, left, bytes := a.table(d.x, ldx, 4, tokens, nil), a.arg("cols"), f.size*a.lanes
 	a.Label("columns")
+	a.PREFETCHT1(Mem{Base: next})
+	a.ADDQ(imm(64), next)
 	d.step(acc, x, func(r, _ int) Mem { return Mem{Base: d.w, Disp: bytes * r} }, 0)
 	a.advance(x, 4*a.lanes)
 	a.ADDQ(imm(panelRows*bytes), d.w)

@@ -2,6 +2,7 @@ package vec
 
 import (
 	"fmt"
+	"sync"
 	"testing"
 )
 
@@ -20,6 +21,41 @@ func BenchmarkMul(b *testing.B) {
 				}
 				report(b, len(w), n)
 			})
+		}
+	}
+}
+
+// BenchmarkMulChunks is what a model does for tokens that decode together: threads
+// take chunks of rows of q8_0, far more than fit the caches, by turns.
+func BenchmarkMulChunks(b *testing.B) {
+	const bytes = 120 << 20
+	for _, c := range []struct{ rows, cols int }{{1536, 576}, {576, 1536}, {288, 1536}, {96, 576}} {
+		r := testRand(1)
+		chunk := weights(r, false, c.rows, c.cols)
+		chunks := bytes / len(chunk)
+		w := make([]byte, 0, chunks*len(chunk))
+		for range chunks {
+			w = append(w, chunk...)
+		}
+		for _, n := range []int{1, 2, 8} {
+			for _, threads := range []int{1, 2} {
+				b.Run(fmt.Sprintf("%dx%d/n=%d/threads=%d", c.rows, c.cols, n, threads), func(b *testing.B) {
+					a := quantized(normals(r, n*c.cols), n, c.cols)
+					for b.Loop() {
+						var done sync.WaitGroup
+						for k := range threads {
+							done.Go(func() {
+								dst := make([]float32, n*c.rows)
+								for i := k; i < chunks; i += threads {
+									doMul(false, dst, c.rows, a, w[i*len(chunk):][:len(chunk)], c.rows)
+								}
+							})
+						}
+						done.Wait()
+					}
+					reportShape(b, len(w), n*chunks*c.rows*c.cols)
+				})
+			}
 		}
 	}
 }

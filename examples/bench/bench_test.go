@@ -66,6 +66,11 @@ func TestTurns(t *testing.T) {
 	assert.Regexp(t, `^ready\nready\n\{.*"depth":16.*\}\nready\nready\n\{.*"depth":32.*\}\n$`, out.String())
 	assert.Equal(t, 1, run(context.Background(), args, strings.NewReader("\n"), &out, &stderr))
 	assert.Contains(t, stderr.String(), "-turns: want a line for each repeat: EOF")
+	for _, other := range []string{"-seqs", "-l"} {
+		code, _, stderr := start("-model", model, "-turns", other, "2")
+		assert.Equal(t, 2, code)
+		assert.Contains(t, stderr, "-turns: got it with -seqs or -l")
+	}
 }
 
 func TestFirstAndTogether(t *testing.T) {

@@ -73,6 +73,8 @@ func bench(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer
 		return cli.Usagef("-l, -p and -n: got 0 for all, want something to measure")
 	case *sequences < 0 || *sequences > maxSequences || *sequences > 0 && plan.Generate[0] == 0:
 		return cli.Usagef("-seqs: got %d that generate %d tokens, want 0 to %d, and 1 token or more", *sequences, plan.Generate[0], maxSequences)
+	case *turns && (*sequences > 0 || len(plan.First) > 0):
+		return cli.Usagef("-turns: got it with -seqs or -l, whose repeats take no turns")
 	}
 	var err error
 	if plan.Cache, err = cache.Config(); err != nil {

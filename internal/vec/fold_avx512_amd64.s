@@ -274,41 +274,41 @@ DATA tail<>+56(SB)/4, $0x00000000
 DATA tail<>+60(SB)/4, $0x00000000
 GLOBL tail<>(SB), RODATA|NOPTR, $64
 
-DATA foldNegInf<>+0(SB)/4, $0xff800000
-DATA foldNegInf<>+4(SB)/4, $0xff800000
-DATA foldNegInf<>+8(SB)/4, $0xff800000
-DATA foldNegInf<>+12(SB)/4, $0xff800000
-DATA foldNegInf<>+16(SB)/4, $0xff800000
-DATA foldNegInf<>+20(SB)/4, $0xff800000
-DATA foldNegInf<>+24(SB)/4, $0xff800000
-DATA foldNegInf<>+28(SB)/4, $0xff800000
-DATA foldNegInf<>+32(SB)/4, $0xff800000
-DATA foldNegInf<>+36(SB)/4, $0xff800000
-DATA foldNegInf<>+40(SB)/4, $0xff800000
-DATA foldNegInf<>+44(SB)/4, $0xff800000
-DATA foldNegInf<>+48(SB)/4, $0xff800000
-DATA foldNegInf<>+52(SB)/4, $0xff800000
-DATA foldNegInf<>+56(SB)/4, $0xff800000
-DATA foldNegInf<>+60(SB)/4, $0xff800000
-GLOBL foldNegInf<>(SB), RODATA|NOPTR, $64
+DATA negInf<>+0(SB)/4, $0xff800000
+DATA negInf<>+4(SB)/4, $0xff800000
+DATA negInf<>+8(SB)/4, $0xff800000
+DATA negInf<>+12(SB)/4, $0xff800000
+DATA negInf<>+16(SB)/4, $0xff800000
+DATA negInf<>+20(SB)/4, $0xff800000
+DATA negInf<>+24(SB)/4, $0xff800000
+DATA negInf<>+28(SB)/4, $0xff800000
+DATA negInf<>+32(SB)/4, $0xff800000
+DATA negInf<>+36(SB)/4, $0xff800000
+DATA negInf<>+40(SB)/4, $0xff800000
+DATA negInf<>+44(SB)/4, $0xff800000
+DATA negInf<>+48(SB)/4, $0xff800000
+DATA negInf<>+52(SB)/4, $0xff800000
+DATA negInf<>+56(SB)/4, $0xff800000
+DATA negInf<>+60(SB)/4, $0xff800000
+GLOBL negInf<>(SB), RODATA|NOPTR, $64
 
-DATA foldLowest<>+0(SB)/4, $0xff7fffff
-DATA foldLowest<>+4(SB)/4, $0xff7fffff
-DATA foldLowest<>+8(SB)/4, $0xff7fffff
-DATA foldLowest<>+12(SB)/4, $0xff7fffff
-DATA foldLowest<>+16(SB)/4, $0xff7fffff
-DATA foldLowest<>+20(SB)/4, $0xff7fffff
-DATA foldLowest<>+24(SB)/4, $0xff7fffff
-DATA foldLowest<>+28(SB)/4, $0xff7fffff
-DATA foldLowest<>+32(SB)/4, $0xff7fffff
-DATA foldLowest<>+36(SB)/4, $0xff7fffff
-DATA foldLowest<>+40(SB)/4, $0xff7fffff
-DATA foldLowest<>+44(SB)/4, $0xff7fffff
-DATA foldLowest<>+48(SB)/4, $0xff7fffff
-DATA foldLowest<>+52(SB)/4, $0xff7fffff
-DATA foldLowest<>+56(SB)/4, $0xff7fffff
-DATA foldLowest<>+60(SB)/4, $0xff7fffff
-GLOBL foldLowest<>(SB), RODATA|NOPTR, $64
+DATA lowest<>+0(SB)/4, $0xff7fffff
+DATA lowest<>+4(SB)/4, $0xff7fffff
+DATA lowest<>+8(SB)/4, $0xff7fffff
+DATA lowest<>+12(SB)/4, $0xff7fffff
+DATA lowest<>+16(SB)/4, $0xff7fffff
+DATA lowest<>+20(SB)/4, $0xff7fffff
+DATA lowest<>+24(SB)/4, $0xff7fffff
+DATA lowest<>+28(SB)/4, $0xff7fffff
+DATA lowest<>+32(SB)/4, $0xff7fffff
+DATA lowest<>+36(SB)/4, $0xff7fffff
+DATA lowest<>+40(SB)/4, $0xff7fffff
+DATA lowest<>+44(SB)/4, $0xff7fffff
+DATA lowest<>+48(SB)/4, $0xff7fffff
+DATA lowest<>+52(SB)/4, $0xff7fffff
+DATA lowest<>+56(SB)/4, $0xff7fffff
+DATA lowest<>+60(SB)/4, $0xff7fffff
+GLOBL lowest<>(SB), RODATA|NOPTR, $64
 
 // func foldF16x1AVX512(acc *float32, dim int, q *float32, k *byte, v *byte, s *float32, most *float32, sum *float32, next *byte)
 // Requires: AVX, AVX512DQ, AVX512F, FMA3, MMX+
@@ -357,7 +357,7 @@ row:
 	MOVQ          most+48(FP), DX
 	MOVQ          sum+56(FP), BX
 	MOVQ          s+40(FP), SI
-	VBROADCASTSS  foldNegInf<>+0(SB), Z4
+	VBROADCASTSS  negInf<>+0(SB), Z4
 	VMAXPS        Z4, Z0, Z4
 	VMAXPS        Z4, Z1, Z4
 	VMAXPS        Z4, Z2, Z4
@@ -373,7 +373,7 @@ row:
 	VMOVSS        (DX), X6
 	VMAXSS        X6, X4, X4
 	VMOVSS        X4, (DX)
-	VMAXSS        foldLowest<>+0(SB), X4, X4
+	VMAXSS        lowest<>+0(SB), X4, X4
 	VSUBSS        X4, X6, X6
 	VBROADCASTSS  expLo<>+0(SB), Z5
 	VMAXPS        Z6, Z5, Z6
@@ -589,7 +589,7 @@ row:
 	MOVQ          most+48(FP), DX
 	MOVQ          sum+56(FP), BX
 	MOVQ          s+40(FP), SI
-	VBROADCASTSS  foldNegInf<>+0(SB), Z8
+	VBROADCASTSS  negInf<>+0(SB), Z8
 	VMAXPS        Z8, Z0, Z8
 	VMAXPS        Z8, Z1, Z8
 	VMAXPS        Z8, Z2, Z8
@@ -605,7 +605,7 @@ row:
 	VMOVSS        (DX), X11
 	VMAXSS        X11, X8, X8
 	VMOVSS        X8, (DX)
-	VMAXSS        foldLowest<>+0(SB), X8, X8
+	VMAXSS        lowest<>+0(SB), X8, X8
 	VSUBSS        X8, X11, X11
 	VBROADCASTSS  expLo<>+0(SB), Z9
 	VMAXPS        Z11, Z9, Z11
@@ -722,7 +722,7 @@ row:
 	VFMADD231SS   (BX), X11, X1
 	VMOVSS        X1, (BX)
 	VBROADCASTSS  X11, Z11
-	VBROADCASTSS  foldNegInf<>+0(SB), Z0
+	VBROADCASTSS  negInf<>+0(SB), Z0
 	VMAXPS        Z0, Z4, Z0
 	VMAXPS        Z0, Z5, Z0
 	VMAXPS        Z0, Z6, Z0
@@ -738,7 +738,7 @@ row:
 	VMOVSS        4(DX), X12
 	VMAXSS        X12, X0, X0
 	VMOVSS        X0, 4(DX)
-	VMAXSS        foldLowest<>+0(SB), X0, X0
+	VMAXSS        lowest<>+0(SB), X0, X0
 	VSUBSS        X0, X12, X12
 	VBROADCASTSS  expLo<>+0(SB), Z1
 	VMAXPS        Z12, Z1, Z12
@@ -971,7 +971,7 @@ row:
 	MOVQ          most+48(FP), DX
 	MOVQ          sum+56(FP), BX
 	MOVQ          s+40(FP), SI
-	VBROADCASTSS  foldNegInf<>+0(SB), Z12
+	VBROADCASTSS  negInf<>+0(SB), Z12
 	VMAXPS        Z12, Z0, Z12
 	VMAXPS        Z12, Z1, Z12
 	VMAXPS        Z12, Z2, Z12
@@ -987,7 +987,7 @@ row:
 	VMOVSS        (DX), X16
 	VMAXSS        X16, X12, X12
 	VMOVSS        X12, (DX)
-	VMAXSS        foldLowest<>+0(SB), X12, X12
+	VMAXSS        lowest<>+0(SB), X12, X12
 	VSUBSS        X12, X16, X16
 	VBROADCASTSS  expLo<>+0(SB), Z13
 	VMAXPS        Z16, Z13, Z16
@@ -1104,7 +1104,7 @@ row:
 	VFMADD231SS   (BX), X16, X1
 	VMOVSS        X1, (BX)
 	VBROADCASTSS  X16, Z16
-	VBROADCASTSS  foldNegInf<>+0(SB), Z0
+	VBROADCASTSS  negInf<>+0(SB), Z0
 	VMAXPS        Z0, Z4, Z0
 	VMAXPS        Z0, Z5, Z0
 	VMAXPS        Z0, Z6, Z0
@@ -1120,7 +1120,7 @@ row:
 	VMOVSS        4(DX), X17
 	VMAXSS        X17, X0, X0
 	VMOVSS        X0, 4(DX)
-	VMAXSS        foldLowest<>+0(SB), X0, X0
+	VMAXSS        lowest<>+0(SB), X0, X0
 	VSUBSS        X0, X17, X17
 	VBROADCASTSS  expLo<>+0(SB), Z1
 	VMAXPS        Z17, Z1, Z17
@@ -1237,7 +1237,7 @@ row:
 	VFMADD231SS   4(BX), X17, X1
 	VMOVSS        X1, 4(BX)
 	VBROADCASTSS  X17, Z17
-	VBROADCASTSS  foldNegInf<>+0(SB), Z0
+	VBROADCASTSS  negInf<>+0(SB), Z0
 	VMAXPS        Z0, Z8, Z0
 	VMAXPS        Z0, Z9, Z0
 	VMAXPS        Z0, Z10, Z0
@@ -1253,7 +1253,7 @@ row:
 	VMOVSS        8(DX), X18
 	VMAXSS        X18, X0, X0
 	VMOVSS        X0, 8(DX)
-	VMAXSS        foldLowest<>+0(SB), X0, X0
+	VMAXSS        lowest<>+0(SB), X0, X0
 	VSUBSS        X0, X18, X18
 	VBROADCASTSS  expLo<>+0(SB), Z1
 	VMAXPS        Z18, Z1, Z18
@@ -1480,7 +1480,7 @@ row:
 	MOVQ          most+48(FP), DX
 	MOVQ          sum+56(FP), BX
 	MOVQ          s+40(FP), SI
-	VBROADCASTSS  foldNegInf<>+0(SB), Z4
+	VBROADCASTSS  negInf<>+0(SB), Z4
 	VMAXPS        Z4, Z0, Z4
 	VMAXPS        Z4, Z1, Z4
 	VMAXPS        Z4, Z2, Z4
@@ -1496,7 +1496,7 @@ row:
 	VMOVSS        (DX), X6
 	VMAXSS        X6, X4, X4
 	VMOVSS        X4, (DX)
-	VMAXSS        foldLowest<>+0(SB), X4, X4
+	VMAXSS        lowest<>+0(SB), X4, X4
 	VSUBSS        X4, X6, X6
 	VBROADCASTSS  expLo<>+0(SB), Z5
 	VMAXPS        Z6, Z5, Z6
@@ -1716,7 +1716,7 @@ row:
 	MOVQ          most+48(FP), DX
 	MOVQ          sum+56(FP), BX
 	MOVQ          s+40(FP), SI
-	VBROADCASTSS  foldNegInf<>+0(SB), Z8
+	VBROADCASTSS  negInf<>+0(SB), Z8
 	VMAXPS        Z8, Z0, Z8
 	VMAXPS        Z8, Z1, Z8
 	VMAXPS        Z8, Z2, Z8
@@ -1732,7 +1732,7 @@ row:
 	VMOVSS        (DX), X11
 	VMAXSS        X11, X8, X8
 	VMOVSS        X8, (DX)
-	VMAXSS        foldLowest<>+0(SB), X8, X8
+	VMAXSS        lowest<>+0(SB), X8, X8
 	VSUBSS        X8, X11, X11
 	VBROADCASTSS  expLo<>+0(SB), Z9
 	VMAXPS        Z11, Z9, Z11
@@ -1849,7 +1849,7 @@ row:
 	VFMADD231SS   (BX), X11, X1
 	VMOVSS        X1, (BX)
 	VBROADCASTSS  X11, Z11
-	VBROADCASTSS  foldNegInf<>+0(SB), Z0
+	VBROADCASTSS  negInf<>+0(SB), Z0
 	VMAXPS        Z0, Z4, Z0
 	VMAXPS        Z0, Z5, Z0
 	VMAXPS        Z0, Z6, Z0
@@ -1865,7 +1865,7 @@ row:
 	VMOVSS        4(DX), X12
 	VMAXSS        X12, X0, X0
 	VMOVSS        X0, 4(DX)
-	VMAXSS        foldLowest<>+0(SB), X0, X0
+	VMAXSS        lowest<>+0(SB), X0, X0
 	VSUBSS        X0, X12, X12
 	VBROADCASTSS  expLo<>+0(SB), Z1
 	VMAXPS        Z12, Z1, Z12
@@ -2102,7 +2102,7 @@ row:
 	MOVQ          most+48(FP), DX
 	MOVQ          sum+56(FP), BX
 	MOVQ          s+40(FP), SI
-	VBROADCASTSS  foldNegInf<>+0(SB), Z12
+	VBROADCASTSS  negInf<>+0(SB), Z12
 	VMAXPS        Z12, Z0, Z12
 	VMAXPS        Z12, Z1, Z12
 	VMAXPS        Z12, Z2, Z12
@@ -2118,7 +2118,7 @@ row:
 	VMOVSS        (DX), X16
 	VMAXSS        X16, X12, X12
 	VMOVSS        X12, (DX)
-	VMAXSS        foldLowest<>+0(SB), X12, X12
+	VMAXSS        lowest<>+0(SB), X12, X12
 	VSUBSS        X12, X16, X16
 	VBROADCASTSS  expLo<>+0(SB), Z13
 	VMAXPS        Z16, Z13, Z16
@@ -2235,7 +2235,7 @@ row:
 	VFMADD231SS   (BX), X16, X1
 	VMOVSS        X1, (BX)
 	VBROADCASTSS  X16, Z16
-	VBROADCASTSS  foldNegInf<>+0(SB), Z0
+	VBROADCASTSS  negInf<>+0(SB), Z0
 	VMAXPS        Z0, Z4, Z0
 	VMAXPS        Z0, Z5, Z0
 	VMAXPS        Z0, Z6, Z0
@@ -2251,7 +2251,7 @@ row:
 	VMOVSS        4(DX), X17
 	VMAXSS        X17, X0, X0
 	VMOVSS        X0, 4(DX)
-	VMAXSS        foldLowest<>+0(SB), X0, X0
+	VMAXSS        lowest<>+0(SB), X0, X0
 	VSUBSS        X0, X17, X17
 	VBROADCASTSS  expLo<>+0(SB), Z1
 	VMAXPS        Z17, Z1, Z17
@@ -2368,7 +2368,7 @@ row:
 	VFMADD231SS   4(BX), X17, X1
 	VMOVSS        X1, 4(BX)
 	VBROADCASTSS  X17, Z17
-	VBROADCASTSS  foldNegInf<>+0(SB), Z0
+	VBROADCASTSS  negInf<>+0(SB), Z0
 	VMAXPS        Z0, Z8, Z0
 	VMAXPS        Z0, Z9, Z0
 	VMAXPS        Z0, Z10, Z0
@@ -2384,7 +2384,7 @@ row:
 	VMOVSS        8(DX), X18
 	VMAXSS        X18, X0, X0
 	VMOVSS        X0, 8(DX)
-	VMAXSS        foldLowest<>+0(SB), X0, X0
+	VMAXSS        lowest<>+0(SB), X0, X0
 	VSUBSS        X0, X18, X18
 	VBROADCASTSS  expLo<>+0(SB), Z1
 	VMAXPS        Z18, Z1, Z18

@@ -218,10 +218,10 @@ func (a *asm) quarters(v reg.VecVirtual) []reg.Register {
 	return q
 }
 
-// prefetch asks for the next bytes of a stream.
-func (a *asm) prefetch(at reg.Register, bytes int) {
+// prefetch asks by an instruction for the next bytes of a stream.
+func (a *asm) prefetch(ask func(operand.Op), at reg.Register, bytes int) {
 	for off := 0; off < bytes; off += 64 {
-		a.PREFETCHT0(operand.Mem{Base: at, Disp: off})
+		ask(operand.Mem{Base: at, Disp: off})
 	}
 	a.ADDQ(operand.U32(uint32(bytes)), at)
 }

@@ -74,22 +74,32 @@ func (a *asm) strip(f format, tokens, width int, dst, cols, p, ld, w, scales, st
 			a.VMULPS(v, c, c)
 		}
 	}
-	for k := range width {
-		a.convert(f, Mem{Base: row, Disp: f.header + f.size*a.lanes*k}, v)
-		for t := range acc {
-			a.VFMADD231PS(v, coef[t], acc[t][k])
-		}
-	}
+	a.addRow(f, row, coef, v, acc)
 	a.ADDQ(stride, row)
 	if width > 1 {
-		a.prefetch(next, f.size*a.lanes*width)
+		a.prefetch(a.PREFETCHT0, next, f.size*a.lanes*width)
 	}
 	a.advance(in, 4)
 	a.DECQ(j)
 	a.JNZ(LabelRef(loop))
-	out = a.table(dst, cols, 4, tokens, nil)
-	for t := range acc {
-		for k, v := range acc[t] {
+	a.storeRows(acc, dst, cols)
+}
+
+// addRow adds a row to sums, times a coefficient of each; v is overwritten.
+func (a *asm) addRow(f format, row reg.Register, coef []reg.VecVirtual, v reg.VecVirtual, sums [][]reg.VecVirtual) {
+	for k := range sums[0] {
+		a.convert(f, Mem{Base: row, Disp: f.header + f.size*a.lanes*k}, v)
+		for t := range sums {
+			a.VFMADD231PS(v, coef[t], sums[t][k])
+		}
+	}
+}
+
+// storeRows writes sums to rows that begin cols values apart.
+func (a *asm) storeRows(sums [][]reg.VecVirtual, dst, cols reg.Register) {
+	out := a.table(dst, cols, 4, len(sums), nil)
+	for t := range sums {
+		for k, v := range sums[t] {
 			a.VMOVUPS(v, out.at(t, 4*a.lanes*k))
 		}
 	}

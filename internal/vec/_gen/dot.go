@@ -77,9 +77,9 @@ func (d *dotter) tile(tokens, rows int) {
 	d.Label(one)
 	switch {
 	case tokens == 6:
-		d.prefetch(ahead, 64) // as little as the next tile's vectors are beside many rows
+		d.prefetch(d.PREFETCHT0, ahead, 64) // as little as the next tile's vectors are beside many rows
 	case rows > 1:
-		d.prefetch(ahead, rows*2*d.lanes*d.f.size)
+		d.prefetch(d.PREFETCHT0, ahead, rows*2*d.lanes*d.f.size)
 	}
 	d.step(acc, x, from, 0)
 	d.step(acc, x, from, 1)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"math"
 
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -14,7 +13,7 @@ import (
 // look past it: it reads on from memory meanwhile.
 func foldKernels(a *asm) {
 	e := a.expConstants()
-	negInf, lowest := a.constant("foldNegInf", 0xff800000), a.constant("foldLowest", math.Float32bits(-math.MaxFloat32))
+	negInf, lowest := a.bounds()
 	for _, f := range formats {
 		if f.name == "F16" || f.name == "BF16" {
 			for n := range 3 {
@@ -76,17 +75,12 @@ func (d *fold) kernel() {
 	d.JMP(LabelRef("strip"))
 
 	d.Label("store")
-	out := d.table(acc, dim, 4, n, nil)
-	for t, sums := range d.sums {
-		for k, x := range sums {
-			d.VMOVUPS(x, out.at(t, 4*d.lanes*k))
-		}
-	}
+	d.storeRows(d.sums, acc, dim)
 	d.ADDQ(imm(4*rows), acc)
 	d.SUBQ(imm(rows), left)
 	d.JZ(LabelRef("done"))
 	d.Label("strip")
-	out = d.table(acc, dim, 4, n, nil)
+	out := d.table(acc, dim, 4, n, nil)
 	for t, sums := range d.sums {
 		for k, x := range sums {
 			d.VMULPS(out.at(t, 4*d.lanes*k), factors[t], x)
@@ -111,17 +105,8 @@ func (d *fold) add() {
 	for t := range c {
 		d.VBROADCASTSS(d.coefs.at(t, 0), c[t])
 	}
-	for k := range foldWidth {
-		d.convert(d.f, Mem{Base: d.w, Disp: d.f.size * d.lanes * k}, v)
-		for t, sums := range d.sums {
-			d.VFMADD231PS(v, c[t], sums[k])
-		}
-	}
-	size := d.f.size * d.lanes * foldWidth
-	for off := 0; off < size; off += 64 {
-		d.PREFETCHNTA(Mem{Base: d.ahead, Disp: off})
-	}
-	d.ADDQ(imm(size), d.ahead)
+	d.addRow(d.f, d.w, c, v, d.sums)
+	d.prefetch(d.PREFETCHNTA, d.ahead, d.f.size*d.lanes*foldWidth)
 	d.ADDQ(d.stride, d.w)
 	d.advance(d.coefs, 4)
 }

@@ -103,7 +103,7 @@ func (f *byFours) pass(codes string, ahead int) {
 	}
 	f.ADDQ(f.stride, row)
 	if f.width > 1 {
-		f.prefetch(f.next, ahead)
+		f.prefetch(f.PREFETCHT0, f.next, ahead)
 	}
 	f.advance(x, 4)
 	f.SUBQ(Imm(4), left)

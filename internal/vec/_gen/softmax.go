@@ -10,7 +10,8 @@ import (
 // softmaxKernels fold logits into running softmaxes, a row at a time.
 func softmaxKernels(a *asm) {
 	e := a.expConstants()
-	s := &softmax{asm: a, e: e, negInf: a.constant("negInf", 0xff800000), lowest: a.constant("lowest", math.Float32bits(-math.MaxFloat32))}
+	negInf, lowest := a.bounds()
+	s := &softmax{asm: a, e: e, negInf: negInf, lowest: lowest}
 	a.fn("softmax", "func(s *float32, ld, n int, most, sum, factor *float32, rows int)", "n is positive.")
 	x, ld, n := a.arg("s"), a.arg("ld"), a.arg("n")
 	most, sum, factor, rows := a.arg("most"), a.arg("sum"), a.arg("factor"), a.arg("rows")
@@ -41,6 +42,12 @@ func softmaxKernels(a *asm) {
 	a.DECQ(rows)
 	a.JNZ(LabelRef("row"))
 	a.ret()
+}
+
+// bounds are what the largest logit is at least, and what it counts as at least,
+// so that -Inf less it is -Inf.
+func (a *asm) bounds() (negInf, lowest Mem) {
+	return a.constant("negInf", 0xff800000), a.constant("lowest", math.Float32bits(-math.MaxFloat32))
 }
 
 type softmax struct {
